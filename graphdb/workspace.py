@@ -1,0 +1,65 @@
+"""Where things are: one folder that holds everything that the commands make."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of one context graph and what is learned from it.
+
+    Attributes
+    ----------
+    root
+        The folder; ``$INFOALIGN_WORKSPACE``, else ``workspace`` in the current folder.
+    """
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Workspace:
+        """Return the workspace that the environment names."""
+        return cls(Path(os.environ.get("INFOALIGN_WORKSPACE", "workspace")))
+
+    @property
+    def graph(self) -> Path:
+        """Folder of the embedded graph: databases, log, port, password."""
+        return self.root / "graph"
+
+    @property
+    def features(self) -> Path:
+        """Folder of the feature store."""
+        return self.root / "features"
+
+    @property
+    def snapshot(self) -> Path:
+        """Folder of the snapshot: topology as CSR."""
+        return self.root / "snapshot"
+
+    @property
+    def shards(self) -> Path:
+        """Folder of exported walks."""
+        return self.root / "shards"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the pretraining runs, one folder each."""
+        return self.root / "runs"
+
+    @property
+    def rejects(self) -> Path:
+        """Records that could not be used, with file, line and reason."""
+        return self.root / "rejects.parquet"
+
+    @property
+    def ingest_report(self) -> Path:
+        """What the last ingest did, as JSON."""
+        return self.root / "ingest.json"
+
+    @property
+    def embeddings(self) -> Path:
+        """Embeddings of the graph's molecules."""
+        return self.root / "embeddings.parquet"
