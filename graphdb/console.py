@@ -82,11 +82,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     for row in listed:
         table.add_row(
             *(
-                f"{cell:,}"
-                if isinstance(cell, int)
-                else f"{cell:.4g}"
-                if isinstance(cell, float)
-                else str(cell)
+                f"{cell:,}" if isinstance(cell, int) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
                 for cell in row
             )
         )

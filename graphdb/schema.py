@@ -167,9 +167,7 @@ EDGES: Mapping[EdgeType, EdgeSchema] = {
             identity=("feature_space",),
             properties={"weight": "float", "value": "float", "feature_space": "string"},
         ),
-        EdgeSchema(
-            EdgeType.SIMILAR_STRUCTURE, ((_M, _M),), True, identity=("feature_space",), properties=_SIMILAR
-        ),
+        EdgeSchema(EdgeType.SIMILAR_STRUCTURE, ((_M, _M),), True, identity=("feature_space",), properties=_SIMILAR),
         EdgeSchema(
             EdgeType.SIMILAR_MORPHOLOGY,
             ((_P, _P), (_G, _G)),
