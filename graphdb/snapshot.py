@@ -47,7 +47,7 @@ _DTYPES: Mapping[str, npt.DTypeLike] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Snapshot:
     """Undirected weighted topology over n nodes with m stored directions (two an edge).
 
@@ -210,6 +210,9 @@ class Snapshot:
             counts = {"nodes": self.number_of_nodes, "edges": self.number_of_edges}
             content = {"schema_version": SCHEMA_VERSION, "id": self.id, "graph_hash": self.graph_hash, **counts}
             write_manifest(temporary, KIND, {**content, "arrays": described, **about})
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.number_of_nodes} nodes, {self.number_of_edges} edges, id {self.id[:16]})"
 
     @property
     def number_of_nodes(self) -> int:
