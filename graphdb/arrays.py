@@ -63,9 +63,8 @@ def read_arrays(
                 f"{path}: expected {entry.get('dtype')} {entry.get('shape')} as its manifest says, "
                 f"found {array.dtype.str} {list(array.shape)}"
             )
-        wanted = np.dtype(dtype)
-        if array.dtype.kind != wanted.kind or (wanted.kind != "U" and array.dtype != wanted):
-            raise ArtefactError(f"{path}: expected {wanted}, found {array.dtype}")
+        if not has_dtype(array, dtype):
+            raise ArtefactError(f"{path}: expected {np.dtype(dtype).name}, found {array.dtype}")
         if verify and sha256(path) != entry.get("sha256"):
             raise ArtefactError(f"{path}: damaged (its SHA-256 is not the one in the manifest)")
         arrays[name] = array
@@ -90,6 +89,12 @@ def check_schema_version(folder: Path, manifest: Mapping[str, Any], *, made_by: 
             f"{folder}: made for schema {manifest.get('schema_version')}, this is schema {SCHEMA_VERSION}; "
             f"make it again with: {made_by}"
         )
+
+
+def has_dtype(array: Array, dtype: npt.DTypeLike) -> bool:
+    """Say whether `array` is of this dtype; texts may be of any width."""
+    wanted = np.dtype(dtype)
+    return array.dtype == wanted or (wanted.kind == "U" and array.dtype.kind == "U")
 
 
 def as_strings(keys: npt.ArrayLike) -> Strings:
