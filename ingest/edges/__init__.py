@@ -1,0 +1,1 @@
+"""Computational edges: one criterion a file."""
