@@ -17,8 +17,8 @@ def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
     Parameters
     ----------
     uri
-        Bolt address. Default: ``NEO4J_URI`` (environment or ``.env``); where there is none, the embedded graph of the workspace, which is
-        started if it is not running.
+        Bolt address. Default: ``NEO4J_URI`` (environment or ``.env``); where there is none, the embedded graph of the
+        workspace, which is started if it is not running.
     read_only
         Refuse writes.
 

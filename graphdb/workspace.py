@@ -35,6 +35,11 @@ class Workspace:
         return self.root / "features"
 
     @property
+    def molecule_graphs(self) -> Path:
+        """Folder of the molecule graphs as packed arrays, rows as the Molecule nodes sorted by InChIKey."""
+        return self.root / "molecule_graphs"
+
+    @property
     def snapshot(self) -> Path:
         """Folder of the snapshot: topology as CSR."""
         return self.root / "snapshot"

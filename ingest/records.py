@@ -47,11 +47,12 @@ class StructureTable:
     path
         The file.
     table
-        Columns ``line`` (int, 1-based, header included), ``namespace``, ``value`` (the identifier), ``smiles`` and/or ``inchi``
-        (str or None), ``name`` (str or None), and any of the columns ``inchikey`` (as the source states it), ``synonyms`` (list of str),
-        ``chembl``, ``drugbank``, ``brd``, ``jcp`` (further identifiers, str or None).
+        Columns ``line`` (int, 1-based, header included), ``namespace``, ``value`` (the identifier), ``smiles`` and/or
+        ``inchi`` (str or None), ``name`` (str or None), and any of the columns ``inchikey`` (as the source states it),
+        ``synonyms`` (list of str), ``chembl``, ``drugbank``, ``brd``, ``jcp`` (further identifiers, str or None).
     is_node
-        True: each becomes a Molecule. False: a look-up table; a row is used only where a profile or a link refers to it.
+        True: each becomes a Molecule. False: a look-up table, whose rows are used only where a profile or a link refers
+        to them.
     """
 
     source: str
@@ -69,7 +70,8 @@ class GeneTable:
     source, path
         Where it comes from.
     table
-        Columns ``line``, ``ncbi_id`` (int), ``symbol``, ``name`` (str or None), ``synonyms`` (list of str, may be empty).
+        Columns ``line``, ``ncbi_id`` (int), ``symbol``, ``name`` (str or None), ``synonyms`` (list of str, may be
+        empty).
     """
 
     source: str
@@ -96,9 +98,9 @@ class ProfileTable:
     values
         (n, d) float32; NaN for missing, ±inf as found in the file.
     table
-        n rows: ``line`` (int), ``record`` (str, the source's own name of the row, unique in source and feature space), ``namespace``,
-        ``value`` (the perturbagen), ``perturbation`` (`Perturbation` value), and any of ``cell_line``, ``hours``, ``dose_um``,
-        ``plate``, ``replicates``.
+        n rows: ``line`` (int), ``record`` (str, the source's own name of the row, unique in source and feature space),
+        ``namespace``, ``value`` (the perturbagen), ``perturbation`` (`Perturbation` value), and any of ``cell_line``,
+        ``hours``, ``dose_um``, ``plate``, ``replicates``.
     simulated
         True where no instrument measured them.
     """
@@ -125,7 +127,8 @@ class LinkTable:
     edge_type
         The edge type.
     table
-        Columns ``line``, ``src_namespace``, ``src_value``, ``dst_namespace``, ``dst_value``. The namespaces say molecule or gene.
+        Columns ``line``, ``src_namespace``, ``src_value``, ``dst_namespace``, ``dst_value``. The namespaces say whether
+        an end is a molecule or a gene.
     """
 
     source: str

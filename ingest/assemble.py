@@ -1,0 +1,207 @@
+"""Records of all sources → the context graph that they describe, with its features. Pure: reads and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphdb.schema import EdgeType, NodeType
+from graphdb.tables import EdgeKind, GraphTables
+from ingest.computed import SIMILARITY_EDGE, column_genes, expression_edges, similarity_edges, structure_edges
+from ingest.features.fingerprints import morgan_bits
+from ingest.identity import index_molecules, molecule_table
+from ingest.links import resolve_links
+from ingest.perturbations import FeatureMatrix, GeneProfiles, place_profiles
+from ingest.records import ProfileTable, SourceRecords, rejects_table
+from ingest.references import GENE_NAMESPACES, Resolver
+from ingest.standardise.genes import GeneIndex
+from ingest.standardise.molecules import standardise_table
+
+Stage = Callable[[str], None]
+"""Called with the name of a stage when it begins."""
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """What a graph is made of.
+
+    Attributes
+    ----------
+    gene_profiles
+        Whether a perturbed gene carries its profile (``features``, the paper's way) or has profile nodes (``nodes``).
+    without
+        Edge types that are left out.
+    scheduler
+        Address of a Dask scheduler (``tcp://…``); None: processes on this machine.
+    """
+
+    gene_profiles: GeneProfiles = "features"
+    without: frozenset[EdgeType] = frozenset()
+    scheduler: str | None = None
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A context graph with its features, before anything is written.
+
+    Attributes
+    ----------
+    tables
+        Nodes and edges.
+    features
+        Profiles, one matrix a node type and feature space.
+    fingerprints
+        (molecules, 128) uint8, bits packed, rows as in ``tables.nodes[Molecule]``.
+    rejects
+        Columns ``ingest.records.REJECT_COLUMNS``, sorted by source, file and line.
+    """
+
+    tables: GraphTables
+    features: tuple[FeatureMatrix, ...]
+    fingerprints: npt.NDArray[np.uint8]
+    rejects: pd.DataFrame = field(repr=False)
+
+
+def assemble(
+    sources: Mapping[str, SourceRecords], options: IngestOptions, *, stage: Stage = lambda _: None
+) -> Assembled:
+    """Make the context graph of these sources.
+
+    Parameters
+    ----------
+    sources
+        Records by name of source. Their order does not matter.
+    options
+        What to make of them.
+    stage
+        Is told what begins.
+    """
+    records = [sources[name] for name in sorted(sources)]
+    profiles = [table for part in records for table in part.profiles]
+    links = [table for part in records for table in part.links if table.edge_type not in options.without]
+
+    stage("standardise molecules")
+    molecules = index_molecules(
+        [table for part in records for table in part.structures],
+        _references(records),
+        lambda texts: standardise_table(texts, scheduler=options.scheduler),
+    )
+    genes = GeneIndex.from_tables([table for part in records for table in part.genes])
+    resolver = Resolver(molecules, genes)
+
+    stage("resolve profiles and links")
+    perturbations = place_profiles(profiles, resolver, options.gene_profiles)
+    curated = resolve_links(links, resolver)
+    used = pd.concat([perturbations.used, curated.used], ignore_index=True)
+    of_molecules = used[used["node_type"] == NodeType.MOLECULE].rename(columns={"key": "inchikey"})
+    molecule_nodes = molecule_table(molecules, of_molecules)
+
+    stage("fingerprints")
+    fingerprints = morgan_bits(list(molecule_nodes["smiles"]), scheduler=options.scheduler)
+
+    stage("expression edges")
+    found: list[tuple[EdgeKind, pd.DataFrame]] = [*perturbations.edges.items(), *curated.edges.items()]
+    measured = perturbations.features if EdgeType.CHANGES_EXPRESSION not in options.without else ()
+    expression, unknown_columns, expressed = _expression(measured, perturbations.treatments, profiles, genes)
+    found += expression
+
+    stage("similarity edges")
+    if EdgeType.SIMILAR_STRUCTURE not in options.without:
+        inchikeys = molecule_nodes["inchikey"].to_numpy(object)
+        found.append(structure_edges(inchikeys, fingerprints, scheduler=options.scheduler))
+    for matrix in perturbations.features:
+        if SIMILARITY_EDGE[matrix.modality] not in options.without:
+            found.append(similarity_edges(matrix, scheduler=options.scheduler))
+
+    of_genes = pd.concat([used[used["node_type"] == NodeType.GENE], expressed], ignore_index=True)
+    nodes = {
+        NodeType.MOLECULE: molecule_nodes,
+        NodeType.GENE: _gene_nodes(of_genes, genes),
+        **perturbations.nodes,
+    }
+    rejects = [part.rejects for part in records]
+    rejects += [molecules.rejects, perturbations.rejects, curated.rejects, *unknown_columns]
+    return Assembled(
+        tables=GraphTables(
+            {node_type: table for node_type, table in nodes.items() if len(table)},
+            _joined_edges(found, options.without),
+        ),
+        features=perturbations.features,
+        fingerprints=fingerprints,
+        rejects=_joined_rejects(rejects),
+    )
+
+
+def _references(records: Sequence[SourceRecords]) -> pd.DataFrame:
+    """Return every reference to a molecule: columns ``namespace``, ``value``, distinct."""
+    parts = [pd.DataFrame({"namespace": [], "value": []}, dtype=object)]
+    for part in records:
+        parts += [table.table[["namespace", "value"]] for table in part.profiles]
+        for link in part.links:
+            for end in ("src", "dst"):
+                ends = link.table[[f"{end}_namespace", f"{end}_value"]]
+                parts.append(ends.set_axis(["namespace", "value"], axis=1).drop_duplicates())
+    refs = pd.concat([part.astype(object) for part in parts], ignore_index=True).drop_duplicates()
+    return refs[~refs["namespace"].isin(GENE_NAMESPACES)].reset_index(drop=True)
+
+
+def _expression(
+    features: Sequence[FeatureMatrix],
+    treatments: Mapping[str, pd.DataFrame],
+    profiles: Sequence[ProfileTable],
+    genes: GeneIndex,
+) -> tuple[list[tuple[EdgeKind, pd.DataFrame]], list[pd.DataFrame], pd.DataFrame]:
+    """Return the expression edges, the rejected columns, and which source refers to which gene."""
+    edges: list[tuple[EdgeKind, pd.DataFrame]] = []
+    rejects: list[pd.DataFrame] = []
+    used = [pd.DataFrame({"node_type": [], "key": [], "source": []}, dtype=object)]
+    for matrix in features:
+        if matrix.node_type != NodeType.EXPRESSION:
+            continue
+        tables = [table for table in profiles if table.feature_space == matrix.feature_space]
+        ids, unknown = column_genes(tables, genes)
+        rejects.append(unknown)
+        found = expression_edges(matrix, treatments[matrix.feature_space], ids)
+        edges += found.items()
+        for table in found.values():
+            used += [
+                pd.DataFrame({"node_type": NodeType.GENE, "key": table["dst"], "source": source})
+                for source in sorted({part.source for part in tables})
+            ]
+    return edges, rejects, pd.concat(used, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def _gene_nodes(used: pd.DataFrame, genes: GeneIndex) -> pd.DataFrame:
+    """Return the Gene nodes, sorted by NCBI id; `used` has the columns ``key`` and ``source``."""
+    sources = used.groupby("key")["source"].agg(lambda found: sorted(set(found)))
+    ids = sorted(int(key) for key in sources.index)
+    described = genes.describe(ids)
+    return pd.DataFrame(
+        {
+            "ncbi_id": ids,
+            "symbol": described["symbol"].to_numpy(object),
+            "name": described["name"].to_numpy(object),
+            "sources": [sources[key] for key in ids],
+        }
+    )
+
+
+def _joined_edges(
+    found: Iterable[tuple[EdgeKind, pd.DataFrame]], without: frozenset[EdgeType]
+) -> dict[EdgeKind, pd.DataFrame]:
+    by_kind: dict[EdgeKind, list[pd.DataFrame]] = {}
+    for kind, table in found:
+        if len(table) and kind.edge_type not in without:
+            by_kind.setdefault(kind, []).append(table)
+    return {kind: pd.concat(tables, ignore_index=True) for kind, tables in by_kind.items()}
+
+
+def _joined_rejects(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)] or [rejects_table("", "", [], [], [])]
+    rejects = pd.concat(filled, ignore_index=True)
+    rejects["key"] = rejects["key"].astype(str)
+    return rejects.sort_values(["source", "file", "line", "key"], ignore_index=True, kind="stable")
