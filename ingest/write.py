@@ -1,4 +1,4 @@
-"""What an ingest leaves in the workspace: feature store, molecule graphs, rejects, report. Each is replaced as a whole."""
+"""What an ingest leaves in the workspace: feature store, molecule graphs, rejects, report. Each is replaced whole."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def reject_counts(rejects: pd.DataFrame) -> list[dict[str, Any]]:
 
 def reason_kind(reason: str) -> str:
     """Return a reason without the item that it names: the text before the first colon or quoted name."""
-    head = reason.split(": ")[0]
+    head = reason.split(": ", maxsplit=1)[0]
     if head.startswith("no structure for "):
         return " ".join(head.split()[:4])
-    return head.split(" '")[0]
+    return head.split(" '", maxsplit=1)[0]
