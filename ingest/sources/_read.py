@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +128,7 @@ def read_matrix(path: Path, text: Sequence[str], required: Sequence[str] = ()) -
         columns = tuple(name for name in header if name not in text)
         dtypes = {name: object if name in text else np.float32 for name in header}
         try:
-            frame = _by_line(path, _parse(path, dtypes, dict.fromkeys(columns, list(MISSING_NUMBERS))), starts)
+            frame = _by_line(path, _parse(path, dtypes, {name: list(MISSING_NUMBERS) for name in columns}), starts)
         except ValueError:
             raise _bad_number(path, columns) from None
     described = frame[list(text)].astype(object)
@@ -142,7 +143,7 @@ def text_column(values: Iterable[object], missing: Sequence[str] = ("",)) -> pd.
     return pd.Series([None if value in missing else value for value in values], dtype=object)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
@@ -150,7 +151,7 @@ def _delimiter(path: Path) -> str:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix.lower() not in DELIMITERS:
         raise InputError(
-            f"cannot tell the format from the name; expected {', '.join(DELIMITERS)} (or one of them with .gz) or .parquet",
+            f"cannot tell the format from the name; expected {', '.join(DELIMITERS)} (plain or .gz) or .parquet",
             path=path,
         )
     return DELIMITERS[suffix.lower()]
@@ -206,13 +207,13 @@ def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) ->
         raise InputError(f"column {', '.join(repeated[:5])} occurs more than once", path=path, line=1)
 
 
-def _parse(path: Path, dtypes: dict[str, type], missing: dict[str, list[str]]) -> pd.DataFrame:
+def _parse(path: Path, dtypes: Mapping[str, type], missing: dict[str, list[str]]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pd.read_csv(
             path,
             sep=_delimiter(path),
             engine="c",
-            dtype=dtypes,
+            dtype=dict(dtypes),
             na_values=missing,
             keep_default_na=False,
             index_col=False,

@@ -1,8 +1,8 @@
 """A list of molecules: any CSV, TSV (plain or ``.gz``) or Parquet file with a column ``smiles``.
 
 Further columns that are used where they are there, in any case and order: ``name``, ``inchikey`` and the identifiers
-``chembl``, ``drugbank``, ``brd``, ``jcp`` (also as ``chembl_id`` and so on). An ``id`` column is kept as a synonym,
-for it is not known what its values are unique in.
+``chembl``, ``drugbank``, ``brd``, ``jcp`` (also as ``chembl_id`` and so on, and as JUMP and the Broad institute call
+them). An ``id`` column is kept as a synonym, for it is not known what its values are unique in.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ingest.sources._source import Source
 
 NAME = "molecules"
 MISSING = ("", "NA", "NaN", "nan", "None", "null")
+
+FURTHER_NAMES = {"jcp": ("metadata_jcp2022", "jcp2022"), "brd": ("broad_id",)}
+"""What the published lists of JUMP and of the Broad institute call their identifiers."""
 
 
 def read(path: Path) -> SourceRecords:
@@ -46,9 +49,10 @@ def read(path: Path) -> SourceRecords:
     if "id" in kept:
         columns["synonyms"] = pd.Series([[] if value in MISSING else [value] for value in kept["id"]], dtype=object)
     for namespace in IDENTIFIER_PROPERTIES:
-        for name in (namespace, f"{namespace}_id"):
+        for name in (namespace, f"{namespace}_id", *FURTHER_NAMES.get(namespace, ())):
             if name in kept:
                 columns[namespace] = text_column(kept[name], MISSING)
+                break
     return SourceRecords(
         structures=(StructureTable(NAME, path, pd.DataFrame(columns), is_node=True),),
         rejects=rejects_table(NAME, path, listed.index[blank].to_numpy(), "", "no SMILES"),

@@ -1,0 +1,1 @@
+"""Bringing records to one form: molecules to InChIKey, genes to NCBI id, profiles without faults. Pure functions."""
