@@ -106,7 +106,7 @@ class MoleculeGraphs:
         Raises
         ------
         InputError
-            If a shape or dtype is wrong, offsets do not cover the arrays in ascending order, a molecule has no atom, a bond
+            If a shape or dtype is wrong, offsets do not ascend over the whole arrays, a molecule has no atom, a bond
             leaves its molecule or lacks its other direction, or a feature is beyond the size of its list.
         """
         n = len(self.keys)

@@ -1,0 +1,255 @@
+"""Random walks over a snapshot in memory.
+
+Each walk has a random stream of its own: SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195) started
+at a hash of (snapshot id, seed, epoch, start, replicate). So a walk is the same in whatever batch, order or thread it
+is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from graphdb.csr import checked_numbers
+from graphdb.errors import InputError
+from graphdb.snapshot import Snapshot
+from graphdb.walks.config import WalkConfig, Walks
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
+
+# Below this many walks starting threads takes longer than walking.
+_WALKS_PER_THREAD = 20_000
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_LOW_32 = np.uint64(0xFFFFFFFF)
+_30, _27, _31, _32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+
+
+def sample(
+    snapshot: Snapshot,
+    starts: npt.ArrayLike,
+    config: WalkConfig,
+    epoch: int = 0,
+    *,
+    threads: int | None = None,
+) -> Walks:
+    """Walk from every start.
+
+    Parameters
+    ----------
+    snapshot
+        The topology.
+    starts
+        (k,) node numbers; a start may stand there again and then has the same walks again.
+    config
+        Length, walks per node, uniform or weighted, seed.
+    epoch
+        Each epoch has walks of its own.
+    threads
+        Default: as many as there are processors. It does not change the walks.
+
+    Returns
+    -------
+    Walks
+        k · walks_per_node of them; those of one start stand beside each other, in the order of `starts`. Walk r of a
+        start depends on (snapshot.id, seed, epoch, start, r) and ``weighted`` alone; a longer one begins like a
+        shorter one.
+
+    Raises
+    ------
+    InputError
+        If a start is not a node, or `epoch` is negative.
+    """
+    if epoch < 0:
+        raise InputError(f"walks: an epoch is a whole number from 0, got {epoch}")
+    first_nodes = checked_numbers(starts, snapshot.number_of_nodes)
+    size = len(first_nodes) * config.walks_per_node
+    nodes = np.full((size, config.length + 1), -1, dtype=np.int32)
+    path_weights = np.zeros((size, config.length + 1), dtype=np.float32)
+    graph = _Graph(
+        snapshot.indptr,
+        snapshot.indices,
+        snapshot.weights,
+        config.weighted,
+        _alias_table(snapshot) if config.weighted else _NO_TABLE,
+    )
+    key = _stream_key(snapshot.id, config.seed, epoch)
+
+    def walk(begin: int, end: int) -> None:
+        block = _Block(key, begin, config.walks_per_node)
+        _walk(graph, first_nodes, block, nodes[begin:end], path_weights[begin:end])
+
+    workers = max(1, min(threads or _processors(), size // _WALKS_PER_THREAD))
+    bounds = np.linspace(0, size, workers + 1).astype(np.int64).tolist()
+    if workers == 1:
+        walk(0, size)
+    else:
+        # Not numba's parallel loops: their pool must not be entered from two threads at once.
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(walk, bounds[:-1], bounds[1:]))
+    return Walks(nodes, path_weights)
+
+
+class AliasTable(NamedTuple):
+    """Walker's alias tables of all nodes, aligned with ``Snapshot.indices``.
+
+    Attributes
+    ----------
+    threshold
+        (m,) uint32: entry j keeps a draw with probability threshold / 2^32.
+    alias
+        (m,) int64: the entry that gets it otherwise; -1 at a node all of whose edges have weight 0.
+    """
+
+    threshold: npt.NDArray[np.uint32]
+    alias: npt.NDArray[np.int64]
+
+
+class _Graph(NamedTuple):
+    indptr: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    weighted: bool
+    table: AliasTable
+
+
+class _Block(NamedTuple):
+    """Walks from number `begin` on, all drawn under one key."""
+
+    key: np.uint64
+    begin: int
+    walks_per_node: int
+
+
+_NO_TABLE = AliasTable(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
+_tables: WeakKeyDictionary[Snapshot, AliasTable] = WeakKeyDictionary()
+
+
+def _alias_table(snapshot: Snapshot) -> AliasTable:
+    """Return the alias tables of a snapshot, made at the first call."""
+    table = _tables.get(snapshot)
+    if table is None:
+        size = len(snapshot.indices)
+        table = AliasTable(np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.int64))
+        _fill_alias_table(snapshot.indptr, snapshot.weights, table.threshold, table.alias)
+        _tables[snapshot] = table
+    return table
+
+
+def _stream_key(snapshot_id: str, seed: int, epoch: int) -> np.uint64:
+    digest = hashlib.blake2b(f"walks\n{snapshot_id}\n{seed}\n{epoch}".encode(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little"))
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _compiled(function: FunctionT) -> FunctionT:
+    try:
+        compiled: FunctionT = numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        # Neither the package nor the user's cache folder can be written to: compile in every process.
+        compiled = numba.njit(nogil=True)(function)
+    return compiled
+
+
+@_compiled
+def _mix(x: np.uint64) -> np.uint64:
+    """Return the output function of SplitMix64."""
+    x = (x ^ (x >> _30)) * _MIX_1
+    x = (x ^ (x >> _27)) * _MIX_2
+    return x ^ (x >> _31)
+
+
+@_compiled
+def _walk(
+    graph: _Graph,
+    starts: npt.NDArray[np.int64],
+    block: _Block,
+    nodes: npt.NDArray[np.int32],
+    path_weights: npt.NDArray[np.float32],
+) -> None:
+    """Fill `nodes` and `path_weights` (k, L + 1) with the walks of a block; they hold -1 and 0 before."""
+    indptr, indices, weights = graph.indptr, graph.indices, graph.weights
+    threshold, alias = graph.table.threshold, graph.table.alias
+    for row in range(nodes.shape[0]):
+        replicate = (block.begin + row) % block.walks_per_node
+        node = starts[(block.begin + row) // block.walks_per_node]
+        state = _mix(_mix(block.key + np.uint64(node) * _GOLDEN) + np.uint64(replicate) * _GOLDEN)
+        alpha = np.float32(1)
+        nodes[row, 0] = node
+        path_weights[row, 0] = alpha
+        for step in range(1, nodes.shape[1]):
+            first = indptr[node]
+            degree = indptr[node + 1] - first
+            if degree == 0:
+                break
+            state += _GOLDEN
+            draw = _mix(state)
+            # The upper half says which entry (bias below degree / 2^32), the lower half whether it is kept.
+            entry = first + np.int64(((draw >> _32) * np.uint64(degree)) >> _32)
+            if graph.weighted and (draw & _LOW_32) >= np.uint64(threshold[entry]):
+                entry = alias[entry]
+                if entry < 0:
+                    break
+            node = np.int64(indices[entry])
+            alpha *= weights[entry]
+            nodes[row, step] = node
+            path_weights[row, step] = alpha
+
+
+@_compiled
+def _fill_alias_table(
+    indptr: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float32],
+    threshold: npt.NDArray[np.uint32],
+    alias: npt.NDArray[np.int64],
+) -> None:
+    """Fill the alias tables by Vose's method (IEEE Trans. Softw. Eng. 17:972, 1991)."""
+    largest = np.int64(0)
+    for node in range(len(indptr) - 1):
+        largest = max(largest, indptr[node + 1] - indptr[node])
+    share = np.empty(largest, dtype=np.float64)
+    small = np.empty(largest, dtype=np.int64)
+    large = np.empty(largest, dtype=np.int64)
+    for node in range(len(indptr) - 1):
+        first, degree = indptr[node], indptr[node + 1] - indptr[node]
+        total = 0.0
+        for k in range(degree):
+            total += np.float64(weights[first + k])
+        smalls, larges = 0, 0
+        for k in range(degree):
+            alias[first + k] = first + k if total > 0 else -1
+            threshold[first + k] = 0xFFFFFFFF if total > 0 else 0
+            share[k] = np.float64(weights[first + k]) * degree / total if total > 0 else 1.0
+            if share[k] < 1:
+                small[smalls] = k
+                smalls += 1
+            else:
+                large[larges] = k
+                larges += 1
+        if total == 0:
+            continue
+        while smalls > 0 and larges > 0:
+            smalls -= 1
+            poor, rich = small[smalls], large[larges - 1]
+            threshold[first + poor] = np.uint32(share[poor] * 4294967296.0)
+            alias[first + poor] = first + rich
+            share[rich] -= 1 - share[poor]
+            if share[rich] < 1:
+                larges -= 1
+                small[smalls] = rich
+                smalls += 1
