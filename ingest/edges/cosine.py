@@ -1,8 +1,8 @@
 """Similarity edges: the pairs of one node type and feature space with the largest cosine.
 
-Criterion (InfoAlign, appendix B): cosine ≥ 0.8 **and** at least 99.5 % sparsity, that is, of all n(n-1)/2 pairs i < j at
-most floor((1 - sparsity) · pairs) become edges, the most similar ones. Ties at the cut go to the smaller (i, j), so a
-caller that sorts its rows by node key gets the same edges in whatever order the records came.
+Criterion (InfoAlign, appendix B): cosine ≥ 0.8 **and** at least 99.5 % sparsity, that is, of all n(n-1)/2 pairs i < j
+at most floor((1 - sparsity) · pairs) become edges, the most similar ones. Ties at the cut go to the smaller (i, j), so
+a caller that sorts its rows by node key gets the same edges in whatever order the records came.
 
 Missing cells: a cell that is NaN in either row is left out of the dot product and of both norms, so two profiles are
 compared over what both have measured. With nothing missing that is the plain cosine.
@@ -205,7 +205,8 @@ def _common_cosine(left: Floats, right: Floats) -> Floats:
     left_seen, right_seen = ~np.isnan(left), ~np.isnan(right)
     left, right = np.where(left_seen, left, 0.0), np.where(right_seen, right, 0.0)
     squares = (left**2 @ right_seen.T.astype(left.dtype)) * (left_seen.astype(left.dtype) @ (right**2).T)
-    return np.divide(left @ right.T, np.sqrt(squares), out=np.full_like(squares, np.nan), where=squares > 0)
+    cosine: Floats = np.divide(left @ right.T, np.sqrt(squares), out=np.full_like(squares, np.nan), where=squares > 0)
+    return cosine
 
 
 def _bit_cosine(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> Floats:
@@ -214,5 +215,6 @@ def _bit_cosine(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> Fl
 
 
 def _unit_bits(packed: npt.NDArray[np.uint8]) -> Floats:
-    bits: npt.NDArray[np.float32] = np.unpackbits(packed, axis=1).astype(np.float32)
-    return bits / np.sqrt(np.maximum(bits.sum(axis=1, keepdims=True), np.float32(1)))
+    bits = np.unpackbits(packed, axis=1).astype(np.float32)
+    unit: Floats = bits / np.sqrt(np.maximum(bits.sum(axis=1, keepdims=True), np.float32(1)))
+    return unit

@@ -5,7 +5,8 @@ Criterion (InfoAlign, appendix B): the top 1 % of the absolute expression values
 
 The scale is the largest absolute value over all observed cells. That is the literal reading; it keeps the ratio of two
 weights equal to the ratio of two changes, but with heavy tails (LINCS consensus z-scores) most weights are small.
-Min-max over the selected cells would spread them, at the price of a weight of exactly 0 for the weakest of the strongest 1 %.
+Min-max over the selected cells would spread them, at the price of a weight of exactly 0 for the weakest of the
+strongest 1 %.
 """
 
 from __future__ import annotations

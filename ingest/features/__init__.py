@@ -1,0 +1,1 @@
+"""What is computed from a structure: fingerprints and molecule graphs, as arrays."""
