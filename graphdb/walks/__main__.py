@@ -1,0 +1,137 @@
+"""``python -m graphdb.walks export``: walks from every molecule of the snapshot, as shards for training."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphdb.arrays import Strings
+from graphdb.console import run, say
+from graphdb.errors import InputError
+from graphdb.files import sha256
+from graphdb.schema import NodeType
+from graphdb.snapshot import Snapshot
+from graphdb.walks import shards
+from graphdb.walks.config import WalkConfig
+from graphdb.workspace import Workspace
+
+# An InChIKey, or its first block, which stands for all stereoisomers and isotopes of the same skeleton.
+_KEY = re.compile(r"[A-Z]{14}(-[A-Z]{10}-[A-Z])?")
+_SKELETON_LETTERS = 14
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m graphdb.walks``."""
+    parser = argparse.ArgumentParser(prog="python -m graphdb.walks", description="Random walks over the snapshot.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    export = commands.add_parser("export", help="write walks from every molecule as shards")
+    default = WalkConfig()
+    export.add_argument("--length", type=int, default=default.length, help="steps of a walk (default: %(default)s)")
+    export.add_argument(
+        "--walks-per-node", type=int, default=default.walks_per_node, help="walks a molecule (default: %(default)s)"
+    )
+    export.add_argument("--weighted", action="store_true", help="step in proportion to edge weights, not uniformly")
+    export.add_argument("--seed", type=int, default=default.seed, help="seed of the walks (default: %(default)s)")
+    export.add_argument("--epochs", type=int, default=1, help="sets of walks to write (default: %(default)s)")
+    export.add_argument("--shard-size", type=int, default=1_000_000, help="most walks in a file (default: %(default)s)")
+    export.add_argument(
+        "--exclude",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="KEYS_FILE",
+        help="molecules that no walk may touch: an InChIKey a line, or its first block for all stereoisomers; "
+        "may be given again",
+    )
+    export.add_argument("--snapshot", type=Path, help="folder of the snapshot (default: snapshot/ in the workspace)")
+    export.add_argument("--out", type=Path, help="folder to write (default: shards/ in the workspace)")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Export walks."""
+    config = WalkConfig(
+        length=arguments.length,
+        walks_per_node=arguments.walks_per_node,
+        weighted=arguments.weighted,
+        seed=arguments.seed,
+    )
+    workspace = Workspace.default()
+    snapshot = Snapshot.load(arguments.snapshot or workspace.snapshot)
+    folder = arguments.out or workspace.shards
+    listed = [read_keys(path) for path in arguments.exclude]
+    excluded = matching(snapshot, [key for keys in listed for key in keys])
+    starts = np.setdiff1d(snapshot.nodes(NodeType.MOLECULE), excluded)
+    if not len(starts):
+        raise InputError("walks: there is no molecule to start from (none in the snapshot, or all are excluded)")
+    files = [
+        {"path": str(path), "sha256": sha256(path), "keys": len(keys)}
+        for path, keys in zip(arguments.exclude, listed, strict=True)
+    ]
+    started = time.perf_counter()
+    about = shards.write(
+        folder,
+        snapshot,
+        starts,
+        config,
+        epochs=arguments.epochs,
+        shard_size=arguments.shard_size,
+        excluded=excluded,
+        holdout={"files": files},
+    )
+    seconds = time.perf_counter() - started
+    walks = about["epochs"] * about["walks_per_epoch"]
+    say(
+        f"{walks:,} {'weighted' if config.weighted else 'uniform'} walks from {len(starts):,} molecules "
+        f"({about['epochs']} epochs), {about['mean_steps']:.2f} of {config.length} steps on average"
+    )
+    if arguments.exclude:
+        say(f"{len(excluded):,} molecules excluded; the files name {sum(map(len, listed)):,}")
+    say(
+        f"walked and written at {walks / seconds:,.0f} walks/s: {folder} ({len(about['files'])} files, {seconds:.1f} s)"
+    )
+
+
+def read_keys(path: Path) -> list[str]:
+    """Return the InChIKeys or first blocks in a file, one a line; empty lines and ``#`` comments are left out.
+
+    Raises
+    ------
+    InputError
+        With file and line, if a line is something else.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("not a text file; expected an InChIKey a line", path=path) from None
+    keys = []
+    for number, line in enumerate(lines, start=1):
+        key = line.split("#", 1)[0].strip()
+        if key and not _KEY.fullmatch(key):
+            raise InputError(f"expected an InChIKey or its first block, got {key[:60]!r}", path=path, line=number)
+        if key:
+            keys.append(key)
+    return keys
+
+
+def matching(snapshot: Snapshot, keys: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Return the molecules that `keys` (InChIKeys, or first blocks) name, ascending, (k,) int32."""
+    molecules = snapshot.nodes(NodeType.MOLECULE)
+    own: Strings = snapshot.keys[molecules]
+    whole = pd.Index(own.astype(object))
+    skeleton = pd.Index(own.astype(f"<U{_SKELETON_LETTERS}").astype(object))
+    named: npt.NDArray[np.bool_] = whole.isin(list(keys)) | skeleton.isin(
+        [key for key in keys if len(key) == _SKELETON_LETTERS]
+    )
+    return molecules[named]
+
+
+if __name__ == "__main__":
+    run(main, build_parser())
