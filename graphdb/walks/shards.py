@@ -1,7 +1,7 @@
 """Shards: exported walks as Parquet, which training reads without a graph.
 
-A folder with ``manifest.json`` and ``epoch-EEEE-shard-SSSS.parquet``; columns ``start`` int32, ``epoch`` int32, ``nodes``
-fixed-size list of L + 1 int32, ``path_weights`` fixed-size list of L + 1 float32.
+A folder with ``manifest.json`` and ``epoch-EEEE-shard-SSSS.parquet``; columns ``start`` int32, ``epoch`` int32,
+``nodes`` fixed-size list of L + 1 int32, ``path_weights`` fixed-size list of L + 1 float32.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def write(
     Returns
     -------
     dict
-        The manifest's content: ``snapshot_id`` (of `snapshot`, whose numbering the walks use), ``topology_id`` (what was
+        Content of the manifest: ``snapshot_id`` (of `snapshot`, whose numbering walks use), ``topology_id`` (what was
         walked: the snapshot without the excluded nodes), ``graph_hash``, ``config``, ``epochs``, ``walks_per_epoch``,
         ``mean_steps``, ``excluded``, ``files``.
 
