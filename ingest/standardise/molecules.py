@@ -1,0 +1,246 @@
+"""Molecules → one structure each: parent, neutral, without isotopes; keyed by the standard InChIKey.
+
+RDKit's MolStandardize does the chemistry; docs/decisions/0004-standardise.md says what was chosen and what was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import pandas as pd
+from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from ingest.parallel import map_batches
+from ingest.standardise._counterions import ACIDS, BASES, INORGANIC, SOLVENTS
+
+MAX_LENGTH = 2_000
+MAX_HEAVY_ATOMS = 250
+BATCH = 250
+IN_PROCESS = 2_000  # below this, starting processes takes longer than the work (benchmarks/standardise.py)
+
+# Li, Na, Mg, Al, K, Ca, Zn, Rb, Sr, Cs, Ba, Bi: a bond to oxygen is a salt drawn with a line.
+_SALT_METALS = frozenset({3, 11, 12, 13, 19, 20, 30, 37, 38, 55, 56, 83})
+_METALS = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 85), *range(87, 119)})
+
+
+class StandardMolecule(NamedTuple):
+    """A standardised structure.
+
+    Attributes
+    ----------
+    inchikey
+        Standard InChIKey of `smiles`: the key of a Molecule.
+    smiles
+        Canonical SMILES of the parent.
+    """
+
+    inchikey: str
+    smiles: str
+
+
+class Rejected(Exception):  # noqa: N818 - an answer about a record, not an error of the program
+    """A structure cannot become a Molecule; ``str()`` is the reason."""
+
+
+def standardise(text: str, kind: str = "smiles") -> StandardMolecule:
+    """Standardise one structure.
+
+    Parse; disconnect metals, normalise groups, reionise; leave out inorganic fragments, then known acids, bases and
+    solvents; of what is left take the one organic fragment; neutralise; take isotopes away; keep stereo; leave
+    tautomers as they are.
+
+    Parameters
+    ----------
+    text
+        SMILES (at most `MAX_LENGTH` characters) or standard InChI.
+    kind
+        ``"smiles"`` or ``"inchi"``.
+
+    Raises
+    ------
+    Rejected
+        With the reason: not parsable, an impossible valence, too large, no carbon, a metal complex, a mixture of
+        several organic molecules, undefined atoms.
+    """
+    with rdBase.BlockLogs():
+        try:
+            return _standardise(text, kind)
+        # RDKit raises ValueError (sanitisation) and RuntimeError (broken invariants); no structure may stop an ingest.
+        except (ValueError, RuntimeError) as error:
+            raise Rejected(f"standardisation failed: {' '.join(str(error).split())[:200]}") from None
+
+
+def standardise_table(
+    texts: Sequence[tuple[str, str]], *, scheduler: str | None = None, processes: int | None = None
+) -> pd.DataFrame:
+    """Standardise many structures, in parallel where there are many.
+
+    Parameters
+    ----------
+    texts
+        n pairs of kind (``"smiles"`` or ``"inchi"``) and text; repetitions are worked on once.
+    scheduler
+        Address of a Dask scheduler (``tcp://…``); None: processes on this machine, or this process for few texts.
+    processes
+        Number of processes on this machine; None: one a core.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows in the order of `texts`, whatever the partitioning: ``inchikey``, ``smiles`` (None where rejected),
+        ``reason`` (None where not), as Python objects.
+    """
+    distinct = list(dict.fromkeys(texts))
+    parts = map_batches(
+        _standardise_batch, distinct, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler, processes=processes
+    )
+    answers = dict(zip(distinct, (row for part in parts for row in part), strict=True))
+    rows = [answers[text] for text in texts]
+    return pd.DataFrame(
+        {
+            name: pd.Series([row[position] for row in rows], dtype=object)
+            for position, name in enumerate(("inchikey", "smiles", "reason"))
+        }
+    )
+
+
+def _standardise_batch(texts: Sequence[tuple[str, str]]) -> list[tuple[str | None, str | None, str | None]]:
+    rows: list[tuple[str | None, str | None, str | None]] = []
+    for kind, text in texts:
+        try:
+            rows.append((*standardise(text, kind), None))
+        except Rejected as reason:
+            rows.append((None, None, str(reason)))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """RDKit's workers, made once a process: making them takes as long as ten molecules."""
+
+    disconnector: Any
+    normaliser: Any
+    reioniser: Any
+    uncharger: Any
+
+
+@cache
+def _tools() -> _Tools:
+    return _Tools(
+        rdMolStandardize.MetalDisconnector(),
+        rdMolStandardize.Normalizer(),
+        rdMolStandardize.Reionizer(),
+        rdMolStandardize.Uncharger(True),  # in canonical order, so that the result does not depend on the input's
+    )
+
+
+@cache
+def _counterions() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the known companions, and the carbon compounds that are not organic, as `_flat` writes them."""
+    companions = frozenset(_flat(_neutral(_parse_smiles(text))) for text in (*ACIDS, *BASES, *SOLVENTS))
+    return companions, frozenset(_flat(_neutral(_parse_smiles(text))) for text in INORGANIC)
+
+
+def _standardise(text: str, kind: str) -> StandardMolecule:
+    if len(text) > MAX_LENGTH:
+        raise Rejected(f"too long: {len(text):,} characters, at most {MAX_LENGTH:,}")
+    mol = {"smiles": _parse_smiles, "inchi": _parse_inchi}[kind](text.strip())
+    if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
+        raise Rejected(f"too large: {mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_HEAVY_ATOMS}")
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise Rejected("undefined atoms (*)")
+    _refuse_complexes(mol)
+    parent = _parent(_clean(mol))
+    # What is stored is what a reader of the SMILES would find.
+    smiles = Chem.MolToSmiles(parent)
+    read_back = Chem.MolFromSmiles(smiles)
+    if read_back is None:
+        raise Rejected("the standardised structure cannot be written as SMILES")
+    inchikey = Chem.MolToInchiKey(read_back)
+    if not inchikey:
+        raise Rejected("no InChIKey can be made")
+    return StandardMolecule(inchikey, Chem.MolToSmiles(read_back))
+
+
+def _parse_smiles(text: str) -> Chem.Mol:
+    parameters = Chem.SmilesParserParams()
+    # Else "CC O" would be read as ethane by the name of O.
+    parameters.allowCXSMILES = False
+    parameters.parseName = False
+    mol = Chem.MolFromSmiles(text, parameters)
+    if mol is None:
+        parameters.sanitize = False
+        raw = Chem.MolFromSmiles(text, parameters)
+        problems = [] if raw is None else Chem.DetectChemistryProblems(raw)
+        raise Rejected(f"impossible structure: {problems[0].Message()}" if problems else "unparsable SMILES")
+    return _not_empty(mol)
+
+
+def _parse_inchi(text: str) -> Chem.Mol:
+    mol = Chem.MolFromInchi(text)
+    if mol is None:
+        raise Rejected("unparsable InChI")
+    return _not_empty(mol)
+
+
+def _not_empty(mol: Chem.Mol) -> Chem.Mol:
+    if mol.GetNumAtoms() == 0:
+        raise Rejected("no atoms")
+    return mol
+
+
+def _refuse_complexes(mol: Chem.Mol) -> None:
+    """Refuse molecules whose metal is part of them; its ligands alone would be another substance."""
+    for atom in mol.GetAtoms():
+        if atom.GetAtomicNum() in _METALS and atom.GetDegree():
+            if any(neighbour.GetAtomicNum() == 6 for neighbour in atom.GetNeighbors()):
+                raise Rejected(f"organometallic ({atom.GetSymbol()} bound to carbon)")
+            if atom.GetAtomicNum() not in _SALT_METALS:
+                raise Rejected(f"metal complex ({atom.GetSymbol()})")
+
+
+def _clean(mol: Chem.Mol) -> Chem.Mol:
+    """Take isotopes away, then RDKit's clean-up: hydrogens, metals, normal forms of groups, charges, stereo."""
+    for atom in mol.GetAtoms():
+        atom.SetIsotope(0)
+    tools = _tools()
+    mol = tools.disconnector.Disconnect(Chem.RemoveHs(mol))
+    mol = tools.reioniser.reionize(tools.normaliser.normalize(mol))
+    return _with_stereo(mol)
+
+
+def _with_stereo(mol: Chem.Mol) -> Chem.Mol:
+    """Drop stereo where there is no longer a stereo centre."""
+    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    return mol
+
+
+def _parent(mol: Chem.Mol) -> Chem.Mol:
+    """Return the one organic fragment, neutral."""
+    fragments = {}
+    for fragment in Chem.GetMolFrags(mol, asMols=True):
+        if any(atom.GetAtomicNum() == 6 for atom in fragment.GetAtoms()):
+            neutral = _neutral(fragment)
+            fragments.setdefault(Chem.MolToSmiles(neutral), neutral)
+    companions, inorganic = _counterions()
+    organic = {smiles: fragment for smiles, fragment in fragments.items() if _flat(fragment) not in inorganic}
+    if not organic:
+        raise Rejected("no organic part")
+    if len(organic) > 1:
+        principal = {smiles: fragment for smiles, fragment in organic.items() if _flat(fragment) not in companions}
+        organic = principal or organic
+    if len(organic) > 1:
+        raise Rejected(f"mixture of {len(organic)} organic molecules: {' and '.join(sorted(organic))}"[:300])
+    return next(iter(organic.values()))
+
+
+def _neutral(fragment: Chem.Mol) -> Chem.Mol:
+    return _with_stereo(_tools().uncharger.uncharge(fragment))
+
+
+def _flat(fragment: Chem.Mol) -> str:
+    return Chem.MolToSmiles(fragment, isomericSmiles=False)
