@@ -12,10 +12,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from rdkit import Chem, rdBase
+from rdkit.Chem import inchi as _untyped_inchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from ingest.parallel import map_batches
 from ingest.standardise._counterions import ACIDS, BASES, INORGANIC, SOLVENTS
+
+# RDKit types everything but this module of Python code.
+_inchi: Any = _untyped_inchi
 
 MAX_LENGTH = 2_000
 MAX_HEAVY_ATOMS = 250
@@ -157,31 +161,35 @@ def _standardise(text: str, kind: str) -> StandardMolecule:
     parent = _parent(_clean(mol))
     # What is stored is what a reader of the SMILES would find.
     smiles = Chem.MolToSmiles(parent)
-    read_back = Chem.MolFromSmiles(smiles)
+    read_back = _read_smiles(smiles, sanitise=True)
     if read_back is None:
         raise Rejected("the standardised structure cannot be written as SMILES")
-    inchikey = Chem.MolToInchiKey(read_back)
+    inchikey = _inchi.MolToInchiKey(read_back)
     if not inchikey:
         raise Rejected("no InChIKey can be made")
     return StandardMolecule(inchikey, Chem.MolToSmiles(read_back))
 
 
 def _parse_smiles(text: str) -> Chem.Mol:
-    parameters = Chem.SmilesParserParams()
-    # Else "CC O" would be read as ethane by the name of O.
-    parameters.allowCXSMILES = False
-    parameters.parseName = False
-    mol = Chem.MolFromSmiles(text, parameters)
+    mol = _read_smiles(text, sanitise=True)
     if mol is None:
-        parameters.sanitize = False
-        raw = Chem.MolFromSmiles(text, parameters)
+        raw = _read_smiles(text, sanitise=False)
         problems = [] if raw is None else Chem.DetectChemistryProblems(raw)
         raise Rejected(f"impossible structure: {problems[0].Message()}" if problems else "unparsable SMILES")
     return _not_empty(mol)
 
 
+def _read_smiles(text: str, *, sanitise: bool) -> Chem.Mol | None:
+    parameters: Any = Chem.SmilesParserParams()
+    parameters.sanitize = sanitise
+    # Else "CC O" would be read as ethane by the name of O.
+    parameters.allowCXSMILES = False
+    parameters.parseName = False
+    return Chem.MolFromSmiles(text, parameters)
+
+
 def _parse_inchi(text: str) -> Chem.Mol:
-    mol = Chem.MolFromInchi(text)
+    mol = _inchi.MolFromInchi(text)
     if mol is None:
         raise Rejected("unparsable InChI")
     return _not_empty(mol)
@@ -221,7 +229,7 @@ def _with_stereo(mol: Chem.Mol) -> Chem.Mol:
 
 def _parent(mol: Chem.Mol) -> Chem.Mol:
     """Return the one organic fragment, neutral."""
-    fragments = {}
+    fragments: dict[str, Chem.Mol] = {}
     for fragment in Chem.GetMolFrags(mol, asMols=True):
         if any(atom.GetAtomicNum() == 6 for atom in fragment.GetAtoms()):
             neutral = _neutral(fragment)
@@ -239,7 +247,8 @@ def _parent(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _neutral(fragment: Chem.Mol) -> Chem.Mol:
-    return _with_stereo(_tools().uncharger.uncharge(fragment))
+    neutral: Chem.Mol = _with_stereo(_tools().uncharger.uncharge(fragment))
+    return neutral
 
 
 def _flat(fragment: Chem.Mol) -> str:
