@@ -6,7 +6,8 @@ row, a few identifier columns, then one column a task; an empty cell is a missin
 
 from __future__ import annotations
 
-import re
+import csv
+import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,30 +130,33 @@ def find_file(task: Task, path: Path) -> Path:
 
 
 def _read_table(file: Path) -> pd.DataFrame:
+    """Read all cells as text; rows that are too short or too long are refused, since pandas would fill the former."""
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False)
+        with gzip.open(file, "rt", newline="") if file.suffix == ".gz" else file.open(newline="") as stream:
+            reader = csv.reader(stream)
+            header = next(reader, [])
+            rows = []
+            for row in reader:
+                if len(row) != len(header):
+                    found = f"expected {len(header)} columns, found {len(row)}"
+                    raise InputError(found, path=file, line=reader.line_num)
+                rows.append(row)
     except (EOFError, zlib.error) as error:
         raise InputError(f"the compressed file is damaged or cut off ({error})", path=file) from error
-    except pd.errors.ParserError as error:
-        found = re.search(r"line (\d+)", str(error))
-        raise InputError(f"not a table ({error})", path=file, line=int(found.group(1)) if found else None) from error
-    except pd.errors.EmptyDataError as error:
-        raise InputError("the file is empty", path=file) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"not a text file ({error})", path=file) from error
-    except OSError as error:
-        # gzip.BadGzipFile has no errno; a real input/output error has one and says its file itself.
-        if error.errno is not None:
-            raise
-        raise InputError(f"not a gzip file ({error})", path=file) from error
+    except gzip.BadGzipFile as error:
+        raise InputError(f"not a whole gzip file ({error})", path=file) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"not a table of text ({error})", path=file) from error
+    if not header:
+        raise InputError("the file is empty", path=file)
+    return pd.DataFrame(rows, columns=header, dtype=str)
 
 
 def _parse(task: Task, file: Path, table: pd.DataFrame) -> TaskData:
     for column in filter(None, (task.smiles_column, task.inchikey_column)):
         if column not in table.columns:
-            raise InputError(
-                f"{task.title} needs a column {column!r}; found {list(table.columns[:6])}", path=file, line=1
-            )
+            first = ", ".join(table.columns[:6])
+            raise InputError(f"{task.title} needs a column {column!r}; the first ones are {first}", path=file, line=1)
     names = tuple(map(str, table.columns[task.columns_from :]))
     if len(table) != task.n_molecules or len(names) != task.n_tasks:
         raise InputError(
@@ -160,10 +164,10 @@ def _parse(task: Task, file: Path, table: pd.DataFrame) -> TaskData:
             f" found {len(table):,} and {len(names)}",
             path=file,
         )
-    smiles = tuple(table[task.smiles_column].fillna("").str.strip())
+    smiles = tuple(table[task.smiles_column].str.strip())
     if "" in smiles:
         raise InputError("no SMILES", path=file, line=smiles.index("") + 2)
-    blocks = None if task.inchikey_column is None else tuple(table[task.inchikey_column].fillna("").str[:14])
+    blocks = None if task.inchikey_column is None else tuple(table[task.inchikey_column].str[:14])
     return TaskData(task, file, sha256(file), smiles, _labels(task, file, table), names, blocks)
 
 
