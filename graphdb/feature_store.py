@@ -267,6 +267,16 @@ def _read_space(folder: Path, verify: bool) -> FeatureSpace:
     else:
         raise ArtefactError(f"{folder / _DESCRIPTION}: unknown kind {kind!r}")
     arrays = read_arrays(folder, described, dtypes, verify=verify)
+    _require_fitting(folder, kind, len(columns), arrays)
     arrays.setdefault("minima", np.zeros(len(columns), dtype=np.float32))
     arrays.setdefault("maxima", np.ones(len(columns), dtype=np.float32))
     return FeatureSpace(node_type=node_type, name=name, kind=kind, columns=columns, simulated=simulated, **arrays)
+
+
+def _require_fitting(folder: Path, kind: SpaceKind, dimension: int, arrays: Mapping[str, Array]) -> None:
+    expected: dict[str, tuple[int, ...]] = {
+        "values": (len(arrays["keys"]), dimension if kind == "continuous" else -(-dimension // 8))
+    }
+    expected |= {name: (dimension,) for name in ("minima", "maxima") if name in arrays}
+    if any(arrays[name].shape != shape for name, shape in expected.items()):
+        raise ArtefactError(f"{folder}: damaged (its keys, columns and values do not fit each other)")
