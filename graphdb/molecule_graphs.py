@@ -19,7 +19,7 @@ from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_manifest, replacing_folder, write_manifest
 from graphdb.schema import SCHEMA_VERSION
 
-KIND = "molecule graphs"
+KIND = "set of molecule graphs"
 MADE_BY = "python -m ingest.all"
 
 ATOM_FEATURE_SIZES = (119, 5, 12, 12, 10, 6, 6, 2, 2)

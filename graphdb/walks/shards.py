@@ -25,7 +25,7 @@ from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig, Walks
 from graphdb.walks.memory import sample
 
-KIND = "walk shards"
+KIND = "walk export"
 MADE_BY = "python -m graphdb.walks export"
 
 
