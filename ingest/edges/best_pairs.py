@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import InputError
+from ingest.parallel import CONNECT_SECONDS
 
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.int64]
@@ -135,7 +136,11 @@ def _on_cluster(tiles: Tiles, best: _Best, scheduler: str) -> Iterator[Candidate
     """Nominate on a Dask cluster, in waves, so that later tiles know the cut that earlier ones have set."""
     from distributed import Client  # a second of import that a run in one process can do without
 
-    with Client(scheduler) as client:
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {scheduler} ({' '.join(str(error).split())})") from None
+    with client:
         blocks = {start: client.scatter(tiles.block(start)) for start in tiles.starts}
         corners = tiles.corners
         wave = 4 * max(1, sum(client.nthreads().values()))

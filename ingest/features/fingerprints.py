@@ -11,10 +11,13 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from graphdb.errors import InputError
-from ingest.features.parallel import map_batches
+from ingest.parallel import map_batches
 
 RADIUS = 4  # the paper's (InfoAlign); RDKit's default is 3
 SIZE = 1024
+
+BATCH = 1000
+IN_PROCESS = 4000  # structures; for fewer, starting processes takes longer than the work
 
 
 def morgan_bits(
@@ -45,7 +48,8 @@ def morgan_bits(
     """
     if size < 8 or size % 8:
         raise InputError(f"fingerprint size: expected a multiple of 8, got {size}")
-    parts = map_batches(partial(_packed, radius=radius, size=size), smiles, scheduler)
+    packed = partial(_packed, radius=radius, size=size)
+    parts = map_batches(packed, smiles, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler)
     return np.concatenate([np.empty((0, size // 8), np.uint8), *parts])
 
 

@@ -17,8 +17,8 @@ from rdkit import Chem, rdBase
 
 from graphdb.errors import InputError
 from graphdb.molecule_graphs import MoleculeGraphs
-from ingest.features.fingerprints import parse
-from ingest.features.parallel import map_batches
+from ingest.features.fingerprints import BATCH, IN_PROCESS, parse
+from ingest.parallel import map_batches
 
 Integer = TypeVar("Integer", bound=np.integer[Any])
 
@@ -92,7 +92,8 @@ def featurise(
     keys = smiles if keys is None else keys
     if len(keys) != len(smiles):
         raise InputError(f"molecule graphs: {len(smiles)} SMILES, but {len(keys)} keys")
-    joined = MoleculeGraphs.concatenate(map_batches(_graphs, smiles, scheduler))
+    parts = map_batches(_graphs, smiles, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler)
+    joined = MoleculeGraphs.concatenate(parts)
     return MoleculeGraphs(
         atom_features=joined.atom_features,
         bond_index=joined.bond_index,

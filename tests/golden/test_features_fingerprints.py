@@ -8,7 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
 from graphdb.errors import InputError
-from ingest.features import parallel
+from ingest.features import fingerprints as module
 from ingest.features.fingerprints import morgan_bits, unpack
 
 SMILES = [
@@ -47,7 +47,8 @@ def test_chirality_is_left_out() -> None:
 
 def test_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = morgan_bits(SMILES * 3)
-    monkeypatch.setattr(parallel, "IN_PROCESS", 5)
+    monkeypatch.setattr(module, "IN_PROCESS", 5)
+    monkeypatch.setattr(module, "BATCH", 4)
     np.testing.assert_array_equal(morgan_bits(SMILES * 3), alone)
 
 

@@ -9,7 +9,7 @@ from rdkit import Chem
 
 from graphdb.errors import InputError
 from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES, MoleculeGraphs
-from ingest.features import parallel
+from ingest.features import molecule_graph as module
 from ingest.features.molecule_graph import featurise
 
 SMILES = [
@@ -114,7 +114,8 @@ def test_packs_molecules_one_after_the_other() -> None:
 
 def test_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = featurise(SMILES)
-    monkeypatch.setattr(parallel, "IN_PROCESS", 5)
+    monkeypatch.setattr(module, "IN_PROCESS", 5)
+    monkeypatch.setattr(module, "BATCH", 4)
     apart = featurise(SMILES)
     np.testing.assert_array_equal(alone.atom_features, apart.atom_features)
     np.testing.assert_array_equal(alone.bond_index, apart.bond_index)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from graphdb.errors import InputError
+from ingest.edges import best_pairs
 from ingest.edges.best_pairs import Cut
 from ingest.edges.cosine import similar_pairs, similar_pairs_binary
 
@@ -181,6 +182,12 @@ def test_quota_reads_the_sparsity_as_a_decimal() -> None:
 def test_bad_input_is_one_clear_line(features: Matrix, options: dict[str, float]) -> None:
     with pytest.raises(InputError):
         similar_pairs(features, **options)  # type: ignore[arg-type]
+
+
+def test_no_cluster_at_the_address_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(best_pairs, "CONNECT_SECONDS", 1)
+    with pytest.raises(InputError, match="no Dask scheduler answers"):
+        similar_pairs(clustered(30, 5), 0.5, 0.5, scheduler="tcp://127.0.0.1:9")
 
 
 @pytest.mark.slow
