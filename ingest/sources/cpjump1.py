@@ -58,8 +58,11 @@ PHENOTYPES = (
 )
 """The feature space ``cpjump1-15``, in this order; other columns of the file are not part of it."""
 
-RENAMED_GENES = {"ATP5F1D": 513, "GUCY1B1": 2983}
-"""Perturbed genes whose symbol is newer than Hetionet's, with their NCBI gene ids (from JUMP's list of reagents)."""
+GENES = {"ATP5F1D": 513, "FFAR2": 2867, "GUCY1B1": 2983}
+"""Perturbed genes that Hetionet's symbols do not tell, with their NCBI gene ids (from JUMP's list of ORF reagents).
+
+Two symbols are newer than Hetionet; FFAR2 is there the symbol of two genes.
+"""
 
 
 def read(path: Path) -> SourceRecords:
@@ -73,7 +76,7 @@ def read(path: Path) -> SourceRecords:
     cleaned, unclean = clean(wells)
     return SourceRecords(
         structures=(_structures(used, compounds_file),),
-        genes=(_renamed_genes(cleaned, wells_file),),
+        genes=(_genes(cleaned, wells_file),),
         profiles=(aggregate(cleaned, by=["perturbation", "namespace", "value", "cell_line", "hours"]),),
         links=(_targets(used, compounds_file),),
         rejects=pd.concat(
@@ -190,19 +193,19 @@ def _wells(path: Path, compounds: pd.DataFrame) -> tuple[ProfileTable, pd.DataFr
     return profiles, rejects_table(NAME, path, wells.index.to_numpy()[rejected], names[rejected], reason[rejected])
 
 
-def _renamed_genes(wells: ProfileTable, path: Path) -> GeneTable:
+def _genes(wells: ProfileTable, path: Path) -> GeneTable:
     perturbed = wells.table[wells.table["namespace"] == "symbol"].drop_duplicates("value")
-    renamed = perturbed[perturbed["value"].isin(list(RENAMED_GENES))]
+    stated = perturbed[perturbed["value"].isin(list(GENES))]
     return GeneTable(
         source=NAME,
         path=path,
         table=pd.DataFrame(
             {
-                "line": renamed["line"].to_numpy(),
-                "ncbi_id": pd.Series([RENAMED_GENES[symbol] for symbol in renamed["value"]], dtype="int64"),
-                "symbol": renamed["value"].to_numpy(),
-                "name": pd.Series([None] * len(renamed), dtype=object),
-                "synonyms": pd.Series([[] for _ in range(len(renamed))], dtype=object),
+                "line": stated["line"].to_numpy(),
+                "ncbi_id": pd.Series([GENES[symbol] for symbol in stated["value"]], dtype="int64"),
+                "symbol": stated["value"].to_numpy(),
+                "name": pd.Series([None] * len(stated), dtype=object),
+                "synonyms": pd.Series([[] for _ in range(len(stated))], dtype=object),
             }
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ class GeneIndex:
     genes
         Index ``ncbi_id`` (int), columns ``symbol``, ``name`` (str or None).
     official
-        Symbol in small letters → NCBI ids of the genes that bear it.
+        Symbol in small letters → NCBI ids of the genes that bear it; more than one where that is ambiguous.
     synonyms
         Former or other symbol in small letters → NCBI ids.
     ensembl
@@ -37,11 +38,13 @@ class GeneIndex:
         """Index the genes of all tables.
 
         Where two tables give one gene different symbols, that of the larger table is official (a whole annotation
-        before a list of exceptions; equal sizes: by name of the source and file) and the other a synonym. So the
-        order in which sources were named does not matter. A table may have a column ``ensembl`` (str or None).
+        before a list of exceptions; equal sizes: by name of the source and file) and the other a synonym. Where one
+        table gives a symbol to two genes, it is that of the gene to which more tables give it. So the order in which
+        sources were named does not matter. A table may have a column ``ensembl`` (str or None).
         """
         ranked = sorted(tables, key=lambda table: (-len(table.table), table.source, table.path.name))
         symbols: dict[int, str] = {}
+        votes: Counter[tuple[str, int]] = Counter()
         names: dict[int, str | None] = {}
         synonyms: list[tuple[str, int]] = []
         ensembl: list[tuple[str, int]] = []
@@ -50,6 +53,7 @@ class GeneIndex:
             for gene, symbol, name, others in zip(
                 rows["ncbi_id"].astype(int), rows["symbol"], rows["name"], rows["synonyms"], strict=True
             ):
+                votes[symbol.strip().casefold(), gene] += 1
                 if symbols.setdefault(gene, symbol) != symbol:
                     synonyms.append((symbol, gene))
                 if names.get(gene) is None:
@@ -67,7 +71,10 @@ class GeneIndex:
         ).set_index(pd.Index(np.asarray(ids, dtype=np.int64), name="ncbi_id"))
         return cls(
             genes=described,
-            official=_candidates((symbol, gene) for gene, symbol in symbols.items()),
+            official={
+                symbol: tuple(gene for gene in found if votes[symbol, gene] == max(votes[symbol, g] for g in found))
+                for symbol, found in _candidates((symbol, gene) for gene, symbol in symbols.items()).items()
+            },
             synonyms=_candidates(synonyms),
             ensembl=_candidates((value.partition(".")[0], gene) for value, gene in ensembl),
         )

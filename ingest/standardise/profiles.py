@@ -38,7 +38,7 @@ def clean(profiles: ProfileTable) -> tuple[ProfileTable, pd.DataFrame]:
 
     lines = table["line"].to_numpy()
     reasons = np.full(len(table), "", dtype=object)
-    reasons[mended] = [f"{count} infinite values made missing" for count in infinities[mended]]
+    reasons[mended] = [f"{count} infinite value(s) made missing" for count in infinities[mended]]
     reasons[repeated] = [f"duplicate of line {line}" for line in lines[first[repeated]]]
     reasons[empty] = "no finite value"
     rejects = pd.concat(

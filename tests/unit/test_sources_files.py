@@ -185,14 +185,14 @@ def test_cpjump1_compounds_and_targets(shared_data: Path) -> None:
     assert records.rejects["line"].tolist() == [308]
 
 
-def test_renamed_genes_have_the_ids_of_published_lists(shared_data: Path) -> None:
+def test_genes_named_in_code_have_the_ids_of_published_lists(shared_data: Path) -> None:
     from ingest.sources.cmea import RENAMED_GENES as CMEA
-    from ingest.sources.cpjump1 import RENAMED_GENES as CPJUMP1
+    from ingest.sources.cpjump1 import GENES as CPJUMP1
 
     stated = {row[1]: int(row[2]) for row in sheet(shared_data / "lincs" / "Landmark_Genes_n978.xlsx")[1:]}
     assert len(stated) == 978
     assert {symbol: stated[symbol] for symbol in CMEA} == CMEA
-    reagents = rows(shared_data / "jump" / "crispr.csv.gz", ",")
+    reagents = rows(shared_data / "jump" / "orf.csv.gz", ",")
     ids = {row["Metadata_Symbol"]: row["Metadata_NCBI_Gene_ID"] for row in reagents}
     assert {symbol: int(ids[symbol]) for symbol in CPJUMP1} == CPJUMP1
 
