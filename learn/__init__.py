@@ -1,0 +1,21 @@
+"""Pretraining on walks, embeddings, and what is made of them.
+
+``InfoAlignTransformer`` is looked up on first use: scikit-learn and RDKit are not needed to train.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from learn.transformer import InfoAlignTransformer
+
+__all__ = ["InfoAlignTransformer"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "InfoAlignTransformer":
+        from learn.transformer import InfoAlignTransformer
+
+        return InfoAlignTransformer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
