@@ -81,7 +81,7 @@ def sample(
         snapshot.indices,
         snapshot.weights,
         config.weighted,
-        _alias_table(snapshot) if config.weighted else _NO_TABLE,
+        alias_table(snapshot) if config.weighted else _NO_TABLE,
     )
     key = _stream_key(snapshot.id, config.seed, epoch)
 
@@ -108,11 +108,12 @@ class AliasTable(NamedTuple):
     threshold
         (m,) uint32: entry j keeps a draw with probability threshold / 2^32.
     alias
-        (m,) int64: the entry that gets it otherwise; -1 at a node all of whose edges have weight 0.
+        (m,) int32: which neighbour of the same node gets it otherwise, counted from 0; -1 at a node all of whose edges
+        have weight 0.
     """
 
     threshold: npt.NDArray[np.uint32]
-    alias: npt.NDArray[np.int64]
+    alias: npt.NDArray[np.int32]
 
 
 class _Graph(NamedTuple):
@@ -131,16 +132,16 @@ class _Block(NamedTuple):
     walks_per_node: int
 
 
-_NO_TABLE = AliasTable(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
+_NO_TABLE = AliasTable(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int32))
 _tables: WeakKeyDictionary[Snapshot, AliasTable] = WeakKeyDictionary()
 
 
-def _alias_table(snapshot: Snapshot) -> AliasTable:
+def alias_table(snapshot: Snapshot) -> AliasTable:
     """Return the alias tables of a snapshot, made at the first call."""
     table = _tables.get(snapshot)
     if table is None:
         size = len(snapshot.indices)
-        table = AliasTable(np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.int64))
+        table = AliasTable(np.empty(size, dtype=np.uint32), np.empty(size, dtype=np.int32))
         _fill_alias_table(snapshot.indptr, snapshot.weights, table.threshold, table.alias)
         _tables[snapshot] = table
     return table
@@ -202,9 +203,10 @@ def _walk(
             # The upper half says which entry (bias below degree / 2^32), the lower half whether it is kept.
             entry = first + np.int64(((draw >> _32) * np.uint64(degree)) >> _32)
             if graph.weighted and (draw & _LOW_32) >= np.uint64(threshold[entry]):
-                entry = alias[entry]
-                if entry < 0:
+                other = alias[entry]
+                if other < 0:
                     break
+                entry = first + other
             node = np.int64(indices[entry])
             alpha *= weights[entry]
             nodes[row, step] = node
@@ -216,7 +218,7 @@ def _fill_alias_table(
     indptr: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float32],
     threshold: npt.NDArray[np.uint32],
-    alias: npt.NDArray[np.int64],
+    alias: npt.NDArray[np.int32],
 ) -> None:
     """Fill the alias tables by Vose's method (IEEE Trans. Softw. Eng. 17:972, 1991)."""
     largest = np.int64(0)
@@ -232,7 +234,7 @@ def _fill_alias_table(
             total += np.float64(weights[first + k])
         smalls, larges = 0, 0
         for k in range(degree):
-            alias[first + k] = first + k if total > 0 else -1
+            alias[first + k] = k if total > 0 else -1
             threshold[first + k] = 0xFFFFFFFF if total > 0 else 0
             share[k] = np.float64(weights[first + k]) * degree / total if total > 0 else 1.0
             if share[k] < 1:
@@ -247,7 +249,7 @@ def _fill_alias_table(
             smalls -= 1
             poor, rich = small[smalls], large[larges - 1]
             threshold[first + poor] = np.uint32(share[poor] * 4294967296.0)
-            alias[first + poor] = first + rich
+            alias[first + poor] = rich
             share[rich] -= 1 - share[poor]
             if share[rich] < 1:
                 larges -= 1

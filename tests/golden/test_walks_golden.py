@@ -1,8 +1,8 @@
 """A fixed seed gives fixed walks: on every machine, in every version.
 
 The numbers were recorded when the sampler was written. The uniform ones are also derived here by a second, plain
-implementation of what the sampler documents. If this test fails, exported walks of older versions can no longer be made again:
-raise `graphdb.schema.SCHEMA_VERSION`, which is part of every snapshot id, and record anew.
+implementation of what the sampler documents. If this test fails, exported walks of older versions can no longer be made
+again: raise `graphdb.schema.SCHEMA_VERSION`, which is part of every snapshot id, and record anew.
 """
 
 from __future__ import annotations
