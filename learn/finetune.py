@@ -1,0 +1,213 @@
+"""Evaluate a pretrained encoder on a downstream data set: ``python -m learn.finetune --task chembl2k --data PATH``.
+
+The encoder stays frozen, so its embeddings are computed once; a head is trained on them for every seed, and a random
+forest on fingerprints stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from learn.runs import newest_checkpoint
+
+from graphdb.console import note, print_table, progress, run, say
+from graphdb.errors import InputError
+from graphdb.files import sha256, versions, write_json
+from graphdb.workspace import Workspace
+from learn import checkpoint, encode
+from learn.downstream import Result, forest_result, head_result
+from learn.head import HeadConfig
+from learn.metrics import THRESHOLDS
+from learn.tasks import TASKS, TaskData, load
+from learn.tasks.split import SplitIndices, split
+
+
+def check_held_out(holdout: list[checkpoint.HeldOut], data: TaskData) -> str | None:
+    """Return why a checkpoint may not be evaluated on `data`, or None where the data were held out of its pretraining.
+
+    Parameters
+    ----------
+    holdout
+        What the checkpoint records as held out.
+    data
+        The data set, whose file must be the one that was held out.
+    """
+    held = [item for item in holdout if item.name == data.task.name]
+    if not held:
+        return f"its pretraining did not hold out {data.task.title}"
+    if all(item.sha256 != data.sha256 for item in held):
+        return f"its pretraining held out another file of {data.task.title}"
+    return None
+
+
+def encodable(data: TaskData, embeddings: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+    """Take the labels away from molecules that have no embedding, so that all systems see the same molecules.
+
+    Returns
+    -------
+    tuple
+        (n, t) labels, and the number of molecules without an embedding.
+
+    Raises
+    ------
+    InputError
+        If no molecule has an embedding.
+    """
+    known = np.isfinite(embeddings).all(axis=1)
+    if not known.any():
+        raise InputError("the encoder gives no finite embedding for any molecule", path=data.path)
+    labels = data.labels.copy()
+    labels[~known] = np.nan
+    return labels, int((~known).sum())
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Evaluate and print."""
+    started = time.monotonic()
+    data = load(arguments.task, arguments.data)
+    path: Path = arguments.checkpoint or newest_checkpoint(Workspace.default())
+    leakage = check_held_out(list(checkpoint.load(path).holdout), data)
+    if leakage and not arguments.allow_leakage:
+        raise InputError(
+            f"{leakage}, so its score would say nothing; pretrain with --holdout {data.task.name}={data.path},"
+            " or pass --allow-leakage",
+            path=path,
+        )
+    parts = split(data)
+    note(f"encoding {len(data.smiles):,} molecules of {data.task.title} with {path}")
+    embeddings = encode.encode(data.smiles, path, device=arguments.device)
+    labels, left_out = encodable(data, embeddings)
+    if left_out:
+        note(f"{left_out:,} molecules have no embedding and are left out, for the baseline too")
+
+    system = "InfoAlign embedding + head" + (" (LEAKAGE: not held out)" if leakage else "")
+    with _counting("head, seeds", arguments.seeds) as advance:
+        results = [
+            head_result(
+                data,
+                labels,
+                parts,
+                embeddings,
+                system=system,
+                seeds=range(arguments.seeds),
+                config=HeadConfig(epochs=arguments.epochs),
+                device=encode.resolve_device(arguments.device),
+                on_seed=advance,
+            )
+        ]
+    if not arguments.no_baseline:
+        n_seeds = arguments.baseline_seeds or min(arguments.seeds, data.task.baseline_seeds)
+        with _counting("random forest, seeds", n_seeds) as advance:
+            results.append(forest_result(data, labels, parts, seeds=range(n_seeds), on_seed=advance))
+
+    seconds = time.monotonic() - started
+    record = _record(data, parts, path, results, leakage, left_out, arguments, seconds)
+    out: Path = arguments.out or path.parent / f"finetune-{data.task.name}.json"
+    write_json(out, record)
+    if arguments.json:
+        say(json.dumps(record, indent=2, sort_keys=True))
+    else:
+        _print(data, parts, results, leakage)
+        say(f"{seconds:.0f} s; results: {out}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m learn.finetune",
+        description="Train a head on frozen embeddings and score it beside a random forest on fingerprints.",
+    )
+    parser.add_argument("--task", required=True, choices=sorted(TASKS), help="the downstream data set")
+    parser.add_argument(
+        "--data", required=True, type=Path, help="its file (assays.csv.gz), its folder or the one above"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint file (default: the newest run of the workspace)")
+    parser.add_argument("--seeds", type=_positive, default=10, help="seeds of the head (default: %(default)s)")
+    parser.add_argument(
+        "--epochs", type=_positive, default=HeadConfig.epochs, help="most epochs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--baseline-seeds", type=_positive, help="seeds of the random forest (default: what fits in some three minutes)"
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="leave the random forest out")
+    parser.add_argument(
+        "--allow-leakage", action="store_true", help="go on although pretraining saw these molecules; the table says so"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="results file (default: finetune-TASK.json beside the checkpoint)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON in place of the table")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+@contextmanager
+def _counting(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    with progress() as bar:
+        counter = bar.add_task(description, total=total)
+        yield lambda _seed: bar.advance(counter)
+
+
+def _record(
+    data: TaskData,
+    parts: SplitIndices,
+    path: Path,
+    results: list[Result],
+    leakage: str | None,
+    left_out: int,
+    arguments: argparse.Namespace,
+    seconds: float,
+) -> dict[str, Any]:
+    return {
+        "kind": "finetune",
+        "task": data.task.name,
+        "data": {"path": str(data.path), "sha256": data.sha256},
+        "checkpoint": {"path": str(path), "sha256": sha256(path)},
+        "leakage": leakage,
+        "split": {"name": data.task.split, **{name: len(part) for name, part in parts._asdict().items()}},
+        "molecules_without_embedding": left_out,
+        "settings": {"epochs": arguments.epochs, "device": arguments.device},
+        "results": [result.as_json(data.names) for result in results],
+        "seconds": round(seconds, 1),
+        "versions": versions(),
+    }
+
+
+def _print(data: TaskData, parts: SplitIndices, results: list[Result], leakage: str | None) -> None:
+    classified = data.task.metric == "auc"
+    n_scored = results[0].scores[0].n_scored
+    what = "mean AUC" if classified else "mean absolute error of the log values"
+    print_table(
+        f"{data.task.title}: {what} over {n_scored} of {data.task.n_tasks} tasks, {len(parts.test):,} test molecules",
+        ["system", "AUC" if classified else "MAE", *(f"> {at:.2f}" for at in THRESHOLDS if classified), "seeds"],
+        [
+            [
+                result.system,
+                str(result.mean),
+                *(f"{100 * result.share_above(at).mean:.1f} %" for at in THRESHOLDS if classified),
+                len(result.seeds),
+            ]
+            for result in results
+        ],
+    )
+    if n_scored < data.task.n_tasks:
+        say(f"{data.task.n_tasks - n_scored} tasks have a single class in the test set and are left out")
+    say("± is the standard deviation over seeds; the forest is scored by probability, not by hard labels")
+    if leakage:
+        say(f"LEAKAGE: {leakage}; the first row says nothing about new molecules")
+
+
+if __name__ == "__main__":
+    run(main, build_parser())

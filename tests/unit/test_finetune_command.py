@@ -1,0 +1,178 @@
+"""The fine-tuning command: what it prints and writes, and when it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from graphdb.console import run
+from graphdb.files import sha256
+from learn import finetune, tasks
+from learn.baselines import fingerprints
+
+SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=3, baseline_seeds=2)
+
+
+RINGS = [
+    "c1ccccc1",
+    "C1CCCCC1",
+    "c1ccncc1",
+    "C1CCNCC1",
+    "C1CC1",
+    "C1CCC1",
+    "C1CCCC1",
+    "c1ccoc1",
+    "c1cc[nH]c1",
+    "C1COC1",
+    "C1CNC1",
+    "c1ccsc1",
+]
+
+
+def _smiles() -> list[str]:
+    return [f"{chain}{ring}" for ring in RINGS for chain in ("C", "CC", "CCC", "OCC", "NCC")]
+
+
+@pytest.fixture
+def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small file of ChEMBL2K's form: has nitrogen, is aromatic, and a task of a single class."""
+    monkeypatch.setitem(tasks.TASKS, "chembl2k", SMALL)
+    lines = ["smiles,inchikey,Metadata_JCP2022,ChEMBL_ID,NITROGEN,AROMATIC,ALWAYS"]
+    for row, text in enumerate(_smiles()):
+        aromatic = "" if row % 7 == 0 else str(float("c" in text))
+        lines.append(f"{text},KEY,J{row},C{row},{float('N' in text or 'n' in text)},{aromatic},1.0")
+    path = tmp_path / "assays.csv.gz"
+    path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode()))
+    return path
+
+
+@pytest.fixture
+def checkpoint_file(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint that held the data out, with an encoder that is a fixed projection of fingerprints."""
+    path = tmp_path / "runs" / "one" / "checkpoint.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    _record_holdout(monkeypatch, [SimpleNamespace(name="chembl2k", sha256=sha256(data_file))])
+
+    def encode(smiles: Sequence[str], checkpoint: Path, *, device: str = "auto") -> np.ndarray:
+        projection = np.random.default_rng(0).standard_normal((2048, 300))
+        embeddings = (fingerprints(smiles) @ projection).astype(np.float32)
+        embeddings[[text == "CCCC1CC1" for text in smiles]] = np.nan
+        return embeddings
+
+    monkeypatch.setattr(finetune.encode, "encode", encode)
+    return path
+
+
+def _record_holdout(monkeypatch: pytest.MonkeyPatch, holdout: list[SimpleNamespace]) -> None:
+    monkeypatch.setattr(finetune.checkpoint, "load", lambda path: SimpleNamespace(holdout=holdout))
+
+
+def _run(*words: object) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        run(finetune.main, finetune.build_parser(), [str(word) for word in words])
+    return int(exit_.value.code or 0)
+
+
+def test_it_scores_the_head_beside_the_forest(
+    data_file: Path, checkpoint_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file, "--seeds", 3, "--epochs", 30)
+    assert _run(*words, "--device", "cpu") == 0
+    printed = capsys.readouterr()
+    record = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())
+    head, forest = record["results"]
+    assert (head["seeds"], forest["seeds"]) == ([0, 1, 2], [0, 1])
+    assert head["tasks_scored"] == forest["tasks_scored"] == 2
+    assert head["by_task"]["ALWAYS"] == [None] * 3
+    assert head["mean"] == pytest.approx(np.mean(head["by_seed"]))
+    assert head["deviation"] == pytest.approx(np.std(head["by_seed"], ddof=1))
+    assert 0.5 < head["mean"] <= 1
+    assert set(head["shares_above"]) == {"0.80", "0.85", "0.90", "0.95"}
+    assert record["split"] == {"name": "scaffold", "train": 36, "valid": 9, "test": 15}
+    assert record["molecules_without_embedding"] == 1
+    assert record["data"]["sha256"] == sha256(data_file)
+    assert record["leakage"] is None
+    assert "2 of 3 tasks" in " ".join(printed.out.split())
+    assert "1 tasks have a single class" in printed.out
+    assert "1 molecules have no embedding" in printed.err
+    assert "LEAKAGE" not in printed.out
+
+
+def test_json_is_all_that_is_printed_where_asked(
+    data_file: Path, checkpoint_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "elsewhere" / "results.json"
+    words = ("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file, "--seeds", 1, "--epochs", 2)
+    assert _run(*words, "--no-baseline", "--json", "--out", out) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record == json.loads(out.read_text())
+    assert [result["system"] for result in record["results"]] == ["InfoAlign embedding + head"]
+    assert record["results"][0]["deviation"] is None
+
+
+@pytest.mark.parametrize(
+    ("holdout", "words"),
+    [
+        ([], "did not hold out ChEMBL2K"),
+        ([SimpleNamespace(name="broad6k", sha256="0" * 64)], "did not hold out ChEMBL2K"),
+        ([SimpleNamespace(name="chembl2k", sha256="0" * 64)], "held out another file of ChEMBL2K"),
+    ],
+)
+def test_leakage_is_refused_in_one_line_and_said_where_allowed(
+    data_file: Path,
+    checkpoint_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    holdout: list[SimpleNamespace],
+    words: str,
+) -> None:
+    _record_holdout(monkeypatch, holdout)
+    arguments = (
+        "--task",
+        "chembl2k",
+        "--data",
+        data_file,
+        "--checkpoint",
+        checkpoint_file,
+        "--seeds",
+        1,
+        "--epochs",
+        2,
+    )
+    assert _run(*arguments, "--no-baseline") == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not list(checkpoint_file.parent.glob("finetune-*"))
+
+    assert _run(*arguments, "--no-baseline", "--allow-leakage") == 0
+    assert "LEAKAGE: its pretraining" in capsys.readouterr().out
+    record = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())
+    assert words in record["leakage"]
+    assert "LEAKAGE" in record["results"][0]["system"]
+
+
+def test_an_encoder_that_gives_no_number_is_an_error(
+    data_file: Path, checkpoint_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(finetune.encode, "encode", lambda smiles, *_, **__: np.full((len(smiles), 300), np.nan))
+    assert _run("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file) == 1
+    assert "no finite embedding" in capsys.readouterr().err
+
+
+def test_without_a_run_the_command_says_how_to_make_one(data_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--task", "chembl2k", "--data", data_file) == 1
+    assert "learn.pretrain" in capsys.readouterr().err
+
+
+def test_seeds_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--task", "chembl2k", "--data", "x", "--seeds", 0) == 2
+    assert "at least 1" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""InfoAlignTransformer as scikit-learn expects a transformer to be."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import (
+    check_estimator_cloneable,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_mixin_order,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+)
+
+import learn
+from graphdb.errors import InputError
+from learn import InfoAlignTransformer, transformer
+
+SMILES = ["CCO", "c1ccccc1", "CC(=O)O", "CCN"]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint whose encoder counts letters; parsing is faked: a SMILES with ``?`` is invalid."""
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"weights")
+
+    def encode(smiles: Sequence[str], checkpoint: Path, *, device: str = "auto") -> np.ndarray:
+        assert checkpoint == path.resolve()
+        embeddings = np.zeros((len(smiles), 300), dtype=np.float32)
+        for row, text in zip(embeddings, smiles, strict=True):
+            row[:3] = [text.count("C"), text.count("O"), len(text)]
+            if "?" in text:
+                row[:] = np.nan
+        return embeddings
+
+    monkeypatch.setattr(transformer.encode, "encode", encode)
+    return path
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_estimator_cloneable,
+        check_estimator_repr,
+        check_estimator_tags_renamed,
+        check_get_params_invariance,
+        check_mixin_order,
+        check_no_attributes_set_in_init,
+        check_parameters_default_constructible,
+        check_set_params,
+        check_valid_tag_types,
+    ],
+)
+def test_scikit_learns_own_checks_that_need_no_numeric_table(check) -> None:
+    check("InfoAlignTransformer", InfoAlignTransformer())
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [list, tuple, np.array, pd.Series, lambda s: np.array(s)[:, None], lambda s: pd.DataFrame({"smiles": s}), iter],
+    ids=["list", "tuple", "array", "series", "column array", "data frame", "iterator"],
+)
+def test_it_takes_smiles_in_any_one_column_form(checkpoint: Path, wrap) -> None:
+    fitted = InfoAlignTransformer(checkpoint).fit(wrap(SMILES))
+    embeddings = fitted.transform(wrap(SMILES))
+    assert embeddings.shape == (4, 300)
+    assert embeddings.dtype == np.float32
+    assert embeddings[:, 2].tolist() == [3, 8, 7, 3]
+
+
+def test_it_works_in_a_pipeline_and_a_column_transformer(checkpoint: Path) -> None:
+    table = pd.DataFrame({"smiles": SMILES, "dose": [1.0, 2.0, 3.0, 4.0]})
+    columns = make_column_transformer((InfoAlignTransformer(checkpoint), "smiles"), remainder="passthrough")
+    model = make_pipeline(columns, Ridge(alpha=1e-6)).fit(table, [3.0, 8.0, 7.0, 3.0])
+    np.testing.assert_allclose(model.predict(table), [3, 8, 7, 3], atol=1e-3)
+
+
+def test_feature_names_and_data_frame_output(checkpoint: Path) -> None:
+    fitted = InfoAlignTransformer(checkpoint).set_output(transform="pandas").fit(SMILES)
+    names = fitted.get_feature_names_out()
+    assert (len(names), names[0], names[-1]) == (300, "infoaligntransformer0", "infoaligntransformer299")
+    table = fitted.transform(pd.Series(SMILES, index=list("abcd")))
+    assert list(table.columns) == list(names)
+
+
+def test_a_pickled_or_cloned_transformer_gives_the_same(checkpoint: Path) -> None:
+    fitted = InfoAlignTransformer(str(checkpoint), device="cpu").fit(SMILES)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(SMILES), fitted.transform(SMILES))
+    fresh = clone(fitted)
+    assert fresh.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        fresh.transform(SMILES)
+
+
+def test_an_invalid_smiles_is_a_row_of_nan_or_an_error_as_asked(checkpoint: Path) -> None:
+    embeddings = InfoAlignTransformer(checkpoint).fit_transform(["CC", "C?"])
+    assert np.isnan(embeddings[1]).all()
+    assert not np.isnan(embeddings[0]).any()
+    with pytest.raises(InputError, match=r"molecule 2: .*'C\?'"):
+        InfoAlignTransformer(checkpoint, invalid="error").fit_transform(["CC", "C?"])
+
+
+@pytest.mark.parametrize("wrong", ["CCO", [1, 2], ["CC", None], [["CC", "CO"]], np.zeros((2, 3))])
+def test_what_is_no_list_of_texts_is_refused(checkpoint: Path, wrong: object) -> None:
+    with pytest.raises(InputError, match="SMILES"):
+        InfoAlignTransformer(checkpoint).fit(wrong)
+
+
+def test_unknown_choices_and_missing_checkpoints_are_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'nan' or 'error'"):
+        InfoAlignTransformer(invalid="drop").fit(SMILES)
+    with pytest.raises(InputError, match="no such checkpoint"):
+        InfoAlignTransformer(tmp_path / "none.pt").fit(SMILES)
+    with pytest.raises(InputError, match=r"learn\.pretrain"):
+        InfoAlignTransformer().fit(SMILES)
+
+
+def test_the_package_names_it_and_nothing_else() -> None:
+    assert learn.InfoAlignTransformer is InfoAlignTransformer
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = learn.nothing
