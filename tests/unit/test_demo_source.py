@@ -17,6 +17,7 @@ from ingest.edges.cosine import similar_pairs
 from ingest.edges.expression import top_pairs
 from ingest.records import ProfileTable, SourceRecords
 from ingest.sources import demo
+from ingest.standardise.molecules import standardise
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -187,3 +188,12 @@ def test_a_fact_about_an_unknown_drug_is_one_clear_line(monkeypatch: pytest.Monk
     monkeypatch.setattr(demo, "TARGETS", facts)
     with pytest.raises(InputError, match=r"facts.tsv:3: no drug is named 'unobtainium'"):
         demo.SOURCE.records()
+
+
+def test_every_drug_with_a_profile_becomes_a_molecule(records: SourceRecords) -> None:
+    """None is a mixture, a metal or one that shares its parent with another, and so no fact and no profile is lost."""
+    smiles = records.structures[0].table.set_index("value")["smiles"]
+    drugs = compounds(records, NodeType.MORPHOLOGY).table["value"]
+    keys = [standardise(smiles[drug], "smiles").inchikey for drug in drugs]
+    assert set(records.links[0].table["src_value"]) <= set(drugs)
+    assert len(set(keys)) == len(keys)
