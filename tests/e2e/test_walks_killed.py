@@ -30,6 +30,7 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, error
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_an_export_killed_in_the_middle(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
