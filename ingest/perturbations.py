@@ -142,7 +142,7 @@ class _Placed:
 def _resolve(table: ProfileTable, resolver: Resolver) -> tuple[_Placed, pd.DataFrame]:
     rows = table.table
     found = resolver.resolve(rows["namespace"], rows["value"])
-    reason = found["reason"].to_numpy(object)
+    reason = found["reason"].to_numpy(object, copy=True)
     twice = rows["record"].duplicated().to_numpy()
     reason[twice & found["reason"].isna().to_numpy()] = "a second profile under the same name"
     bad = pd.notna(reason)

@@ -13,7 +13,7 @@ from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import FINGERPRINT_SPACE, NodeType
 from graphdb.workspace import Workspace
 from ingest.assemble import Assembled
-from ingest.features.fingerprints import BITS, RADIUS
+from ingest.features.fingerprints import RADIUS, SIZE
 from ingest.records import REJECT_COLUMNS
 
 
@@ -25,7 +25,7 @@ def write_features(workspace: Workspace, assembled: Assembled, graph_hash: str, 
             NodeType.MOLECULE,
             FINGERPRINT_SPACE,
             molecules["inchikey"].to_numpy(str),
-            [f"bit_{bit}" for bit in range(BITS)],
+            [f"bit_{bit}" for bit in range(SIZE)],
             assembled.fingerprints,
         )
         for matrix in assembled.features:
@@ -37,7 +37,7 @@ def write_features(workspace: Workspace, assembled: Assembled, graph_hash: str, 
                 matrix.values,
                 simulated=matrix.simulated,
             )
-        writer.finish({"graph_hash": graph_hash, "inputs": inputs, "fingerprint": {"radius": RADIUS, "bits": BITS}})
+        writer.finish({"graph_hash": graph_hash, "inputs": inputs, "fingerprint": {"radius": RADIUS, "bits": SIZE}})
 
 
 def write_graphs(workspace: Workspace, graphs: MoleculeGraphs, graph_hash: str) -> None:

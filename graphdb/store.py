@@ -1,0 +1,219 @@
+"""The graph store: one class on the official Neo4j driver, for a Neo4j server and for the embedded graph alike."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import neo4j
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable
+
+from graphdb import dialect, embedded
+from graphdb.errors import GraphAuthError, GraphError, GraphUnavailableError
+from graphdb.schema import EdgeType, NodeType
+from graphdb.settings import Settings
+from graphdb.workspace import Workspace
+
+Engine = Literal["neo4j", "arcadedb"]
+Rows = Iterable[Mapping[str, Any]]
+Result = TypeVar("Result")
+
+BATCH_SIZE = 5000
+RETRY_SECONDS = 30.0
+
+
+class GraphStore:
+    """A connection to the context graph.
+
+    Attributes
+    ----------
+    engine
+        ``neo4j`` or ``arcadedb`` (the embedded graph).
+    uri
+        Bolt address.
+    read_only
+        Whether writes are refused.
+    """
+
+    def __init__(
+        self,
+        driver: neo4j.Driver,
+        uri: str,
+        engine: Engine,
+        *,
+        database: str | None,
+        read_only: bool,
+        server: embedded.EmbeddedServer | None = None,
+    ) -> None:
+        self._driver = driver
+        self._database = database
+        self.uri = uri
+        self.engine: Engine = engine
+        self.read_only = read_only
+        self.server = server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"GraphStore({self.uri!r}, engine={self.engine!r}, read_only={self.read_only})"
+
+    def close(self) -> None:
+        """Close the connection. The embedded graph goes on running."""
+        self._driver.close()
+
+    def read(self, cypher: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """Run a query that reads, in a managed transaction, and return its rows.
+
+        Raises
+        ------
+        GraphError
+            If the query is wrong, or writes: then nothing of it stays.
+        """
+
+        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            result = transaction.run(cypher, parameters)
+            rows = [record.data() for record in result]
+            # The embedded engine ignores the access mode; raising here rolls its transaction back.
+            if result.consume().query_type not in {"r", None}:
+                raise GraphError("this query writes; only queries that read are allowed here")
+            return rows
+
+        return self._run(work, neo4j.READ_ACCESS)
+
+    def write(
+        self,
+        cypher: str,
+        rows: Rows | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+        advance: Callable[[int], object] = lambda _: None,
+        **parameters: Any,
+    ) -> int:
+        """Run a query that writes, batch by batch; each batch is one managed transaction: all of it or nothing.
+
+        Parameters
+        ----------
+        cypher
+            Takes the batch as ``$rows`` (``UNWIND $rows AS row …``). It must be such that running it twice is as
+            running it once (``MERGE``), since a batch whose answer was lost is sent again.
+        rows
+            Everything to write; None runs the query once without ``$rows``.
+        batch_size
+            Rows a transaction.
+        advance
+            Is told the number of rows of each batch that is done.
+
+        Returns
+        -------
+        int
+            Number of rows written (0 where `rows` is None).
+        """
+        if self.read_only:
+            raise GraphError(f"the connection to {self.uri} is read-only")
+        if rows is None:
+            self._run(partial(_consume, cypher=cypher, parameters=parameters), neo4j.WRITE_ACCESS)
+            return 0
+        written = 0
+        for batch in _batches(rows, batch_size):
+            self._run(partial(_consume, cypher=cypher, parameters={**parameters, "rows": batch}), neo4j.WRITE_ACCESS)
+            written += len(batch)
+            advance(len(batch))
+        return written
+
+    def ensure_schema(self) -> None:
+        """Make the key constraints and the look-up indexes of `graphdb.schema` where they are missing."""
+        for statement in dialect.schema_statements(self.engine):
+            self.write(statement)
+
+    def node_counts(self) -> dict[NodeType, int]:
+        """Return the number of nodes of every node type."""
+        return {
+            node_type: self.read(f"MATCH (n:{node_type}) RETURN count(n) AS count")[0]["count"]
+            for node_type in NodeType
+        }
+
+    def edge_counts(self) -> dict[EdgeType, int]:
+        """Return the number of edges of every edge type."""
+        return {
+            edge_type: self.read(f"MATCH ()-[r:{edge_type}]->() RETURN count(r) AS count")[0]["count"]
+            for edge_type in EdgeType
+        }
+
+    def _run(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
+        try:
+            with self._driver.session(database=self._database, default_access_mode=access) as session:
+                if access == neo4j.READ_ACCESS:
+                    return session.execute_read(work)
+                return session.execute_write(work)
+        except (Neo4jError, DriverError) as error:
+            raise translate(error, self.uri) from error
+
+
+def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
+    """Connect to the graph; see `graphdb.connect`."""
+    settings = Settings.load()
+    uri = uri or settings.uri
+    if uri is not None:
+        return _open(uri, settings.username, settings.password, settings.database, read_only=read_only)
+    folder = Workspace.default().graph
+    server = embedded.start(folder)
+    password = embedded.read_password(folder)
+    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only, server=server)
+
+
+def translate(error: Neo4jError | DriverError, uri: str) -> GraphError:
+    """Say an error of the driver in one line."""
+    if isinstance(error, AuthError):
+        return GraphAuthError(f"wrong user name or password for {uri} (NEO4J_USERNAME, NEO4J_PASSWORD)")
+    if isinstance(error, ServiceUnavailable):
+        return GraphUnavailableError(f"no graph server answers at {uri} (NEO4J_URI)")
+    message = error.message if isinstance(error, Neo4jError) else str(error)
+    return GraphError(" ".join((message or type(error).__name__).split()))
+
+
+def _open(
+    uri: str,
+    username: str,
+    password: str,
+    database: str | None,
+    *,
+    read_only: bool,
+    server: embedded.EmbeddedServer | None = None,
+) -> GraphStore:
+    try:
+        driver = neo4j.GraphDatabase.driver(
+            uri,
+            auth=(username, password),
+            max_transaction_retry_time=RETRY_SECONDS,
+            notifications_min_severity="OFF",
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise GraphError(f"{uri!r} is no address of a graph server, e.g. bolt://127.0.0.1:7687 ({error})") from error
+    try:
+        # session.run answers at once; execute_query would wait and try again for seconds.
+        with driver.session(database=database, default_access_mode=neo4j.READ_ACCESS) as session:
+            session.run("RETURN 1").consume()
+    except (Neo4jError, DriverError) as error:
+        driver.close()
+        raise translate(error, uri) from error
+    engine: Engine = "neo4j" if server is None else "arcadedb"
+    return GraphStore(driver, uri, engine, database=database, read_only=read_only, server=server)
+
+
+def _consume(transaction: neo4j.ManagedTransaction, cypher: str, parameters: dict[str, Any]) -> None:
+    transaction.run(cypher, parameters).consume()
+
+
+def _batches(rows: Rows, size: int) -> Iterator[list[dict[str, Any]]]:
+    iterator = iter(rows)
+    while batch := [dict(row) for row in itertools.islice(iterator, size)]:
+        yield batch
