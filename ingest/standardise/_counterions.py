@@ -32,12 +32,16 @@ ACIDS = (
     "OC(=O)c1cc(O)ccc1O",  # gentisic
     "OC(C(=O)O)c1ccccc1",  # mandelic
     "OC(=O)CNC(=O)c1ccccc1",  # hippuric
+    "OC(=O)C(c1ccccc1)(c1ccccc1)c1ccccc1",  # trifenatic
+    "OC(=O)c1ccc(C(=O)O)cc1",  # terephthalic
+    "OC(=O)c1cc(S(=O)(=O)O)ccc1O",  # sulfosalicylic
     "OC(=O)c1cccnc1",  # nicotinic
     "O=C(O)c1cc(=O)[nH]c(=O)[nH]1",  # orotic
     "OC(=O)c1ccc2ccccc2c1O",  # xinafoic
     "OC(=O)c1cc2ccccc2cc1O",  # 3-hydroxy-2-naphthoic
     "OC(=O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O",  # pamoic
     "OC(=O)C1CCC(=O)N1",  # pyroglutamic
+    "NCC(=O)O",  # glycine
     "NC(CC(=O)O)C(=O)O",  # aspartic
     "NC(CCC(=O)O)C(=O)O",  # glutamic
     "CCCCCCCC(=O)O",  # caprylic
@@ -73,10 +77,12 @@ BASES = (
     "CN(C)CCO",  # deanol
     "OCCNCCO",  # diolamine
     "OCCN(CCO)CCO",  # trolamine
+    "OCCN1CCCC1",  # epolamine
     "NC(CO)(CO)CO",  # tromethamine
     "CNCC(O)C(O)C(O)C(O)CO",  # meglumine
     "CN1CC(=O)NC1=N",  # creatinine (serotonin creatinine sulfate)
     "C[N+](C)(C)CCO",  # choline
+    "C[N+](C)(C)CC(=O)[O-]",  # betaine
     "CCCC[N+](CCCC)(CCCC)CCCC",  # tetrabutylammonium
     "C1CNCCN1",  # piperazine
     "C1COCCN1",  # morpholine

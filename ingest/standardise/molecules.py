@@ -26,8 +26,8 @@ MAX_HEAVY_ATOMS = 250
 BATCH = 250
 IN_PROCESS = 2_000  # below this, starting processes takes longer than the work (benchmarks/standardise.py)
 
-# Li, Na, Mg, Al, K, Ca, Zn, Rb, Sr, Cs, Ba, Bi: a bond to oxygen is a salt drawn with a line.
-_SALT_METALS = frozenset({3, 11, 12, 13, 19, 20, 30, 37, 38, 55, 56, 83})
+# Li, Na, Mg, Al, K, Ca, Zn, Rb, Sr, Ag, Cs, Ba, Bi: a bond to oxygen is a salt drawn with a line.
+_SALT_METALS = frozenset({3, 11, 12, 13, 19, 20, 30, 37, 38, 47, 55, 56, 83})
 _METALS = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 85), *range(87, 119)})
 
 
@@ -68,7 +68,7 @@ def standardise(text: str, kind: str = "smiles") -> StandardMolecule:
     ------
     Rejected
         With the reason: not parsable, an impossible valence, too large, no carbon, a metal complex, a mixture of
-        several organic molecules, undefined atoms.
+        several organic molecules, undefined atoms, unpaired electrons.
     """
     with rdBase.BlockLogs():
         try:
@@ -145,8 +145,9 @@ def _tools() -> _Tools:
 @cache
 def _counterions() -> tuple[frozenset[str], frozenset[str]]:
     """Return the known companions, and the carbon compounds that are not organic, as `_flat` writes them."""
-    companions = frozenset(_flat(_neutral(_parse_smiles(text))) for text in (*ACIDS, *BASES, *SOLVENTS))
-    return companions, frozenset(_flat(_neutral(_parse_smiles(text))) for text in INORGANIC)
+    # Brought to the same form as a fragment is (sulfoxides, for instance, have two).
+    companions = frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in (*ACIDS, *BASES, *SOLVENTS))
+    return companions, frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in INORGANIC)
 
 
 def _standardise(text: str, kind: str) -> StandardMolecule:
@@ -159,6 +160,9 @@ def _standardise(text: str, kind: str) -> StandardMolecule:
         raise Rejected("undefined atoms (*)")
     _refuse_complexes(mol)
     parent = _parent(_clean(mol))
+    # Some published InChIs lack a hydrogen; RDKit makes a radical of such a molecule.
+    if any(atom.GetNumRadicalElectrons() for atom in parent.GetAtoms()):
+        raise Rejected("unpaired electrons (a radical, or a hydrogen is missing)")
     # What is stored is what a reader of the SMILES would find.
     smiles = Chem.MolToSmiles(parent)
     read_back = _read_smiles(smiles, sanitise=True)
@@ -202,9 +206,12 @@ def _not_empty(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _refuse_complexes(mol: Chem.Mol) -> None:
-    """Refuse molecules whose metal is part of them; its ligands alone would be another substance."""
+    """Refuse molecules whose metal is part of them; its ligands alone would be another substance.
+
+    Also where the metal is drawn as an ion beside its ligands: an InChI always writes it so.
+    """
     for atom in mol.GetAtoms():
-        if atom.GetAtomicNum() in _METALS and atom.GetDegree():
+        if atom.GetAtomicNum() in _METALS:
             if any(neighbour.GetAtomicNum() == 6 for neighbour in atom.GetNeighbors()):
                 raise Rejected(f"organometallic ({atom.GetSymbol()} bound to carbon)")
             if atom.GetAtomicNum() not in _SALT_METALS:
