@@ -142,6 +142,40 @@ def test_ties_at_the_cut_go_to_the_smallest_indices() -> None:
     assert (cosine == 1.0).all()
 
 
+def test_cuts_finer_than_the_matrix_products_can_see() -> None:
+    """Cosines with the first row lie 1e-10 apart around the threshold; float32 products are off by 1e-8 or more."""
+    rng = np.random.default_rng(0)
+    offsets = rng.permutation(np.arange(-100, 100)) * 1e-10 + 0.5e-10
+    cosines = 0.7 + offsets
+    features = np.zeros((201, 202))
+    features[0, 0] = 1.0
+    features[1:, 0] = cosines
+    features[np.arange(1, 201), np.arange(1, 201)] = np.sqrt(1 - cosines**2)  # the others have 0.49 with each other
+    features = features @ np.linalg.qr(rng.normal(size=(202, 202)))[0]
+    few = 0.999  # 20 of 201 · 200 / 2 pairs
+    for block_rows in (2048, 37, 1):
+        i, j, _ = similar_pairs(features, 0.7, 0.5, block_rows=block_rows)
+        assert (i == 0).all()
+        assert (j - 1).tolist() == np.flatnonzero(offsets > 0).tolist()
+        i, j, _ = similar_pairs(features, 0.6, few, block_rows=block_rows)
+        assert (i == 0).all()
+        assert (j - 1).tolist() == sorted(np.argsort(-offsets)[:20])
+
+
+def test_many_ties_are_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+    prune = best_pairs._Best._prune
+
+    def observed(self: best_pairs._Best) -> None:
+        prune(self)
+        held.append(self._count)
+
+    monkeypatch.setattr(best_pairs._Best, "_prune", observed)
+    similar_pairs(np.ones((200, 3)), block_rows=16)
+    assert len(held) > 10
+    assert max(held) <= 2 * quota(200)
+
+
 def test_scale_of_a_row_does_not_matter() -> None:
     features = clustered(60, 20).astype(np.float64)
     scaled = features * np.ldexp(1.0, np.random.default_rng(0).integers(-900, 900, size=60))[:, None]
