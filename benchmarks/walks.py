@@ -69,7 +69,7 @@ def measure(scale: float, repeats: int) -> list[dict[str, Any]]:
     batch = rng.choice(molecules, min(BATCH, len(molecules)), replace=False)
     for weighted in (False, True):
         kind = "weighted" if weighted else "uniform"
-        many = WalkConfig(walks_per_node=10, weighted=weighted)
+        many = WalkConfig(walks_per_node=2, weighted=weighted)
         about = {"length": many.length, "nodes": snapshot.number_of_nodes, "edges": snapshot.number_of_edges}
         for threads in (1, None):
             name = f"{kind} walks, {'1 thread' if threads else 'all cores'}"
