@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from learn.runs import newest_checkpoint
 
 from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import InputError
@@ -26,11 +25,24 @@ from learn import checkpoint, encode
 from learn.downstream import Result, forest_result, head_result
 from learn.head import HeadConfig
 from learn.metrics import THRESHOLDS
+from learn.runs import newest_checkpoint
 from learn.tasks import TASKS, TaskData, load
 from learn.tasks.split import SplitIndices, split
 
 
-def check_held_out(holdout: list[checkpoint.HeldOut], data: TaskData) -> str | None:
+class HeldOut(Protocol):
+    """What a checkpoint records of a data set that its pretraining held out: its name and its file's SHA-256."""
+
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file whose molecules were held out."""
+
+
+def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
     """Return why a checkpoint may not be evaluated on `data`, or None where the data were held out of its pretraining.
 
     Parameters
@@ -74,7 +86,7 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     data = load(arguments.task, arguments.data)
     path: Path = arguments.checkpoint or newest_checkpoint(Workspace.default())
-    leakage = check_held_out(list(checkpoint.load(path).holdout), data)
+    leakage = check_held_out(checkpoint.load(path).holdout, data)
     if leakage and not arguments.allow_leakage:
         raise InputError(
             f"{leakage}, so its score would say nothing; pretrain with --holdout {data.task.name}={data.path},"
@@ -99,7 +111,7 @@ def main(arguments: argparse.Namespace) -> None:
                 system=system,
                 seeds=range(arguments.seeds),
                 config=HeadConfig(epochs=arguments.epochs),
-                device=encode.resolve_device(arguments.device),
+                device=arguments.device,
                 on_seed=advance,
             )
         ]

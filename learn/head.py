@@ -116,7 +116,7 @@ def train_head(
     *,
     seed: int,
     config: HeadConfig | None = None,
-    device: str | torch.device = "cpu",
+    device: str = "cpu",
     on_epoch: Callable[[int], None] | None = None,
 ) -> FittedHead:
     """Train a head on frozen embeddings; keep the weights of the epoch with the best validation score.
@@ -132,7 +132,7 @@ def train_head(
     config
         Settings.
     device
-        Where to train.
+        Where to train: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU where there is one.
     on_epoch
         Called with the number of the epoch that ended.
 
@@ -142,13 +142,14 @@ def train_head(
         If no label of the training set is known, or no epoch has a validation score.
     """
     config = config or HeadConfig()
-    device = torch.device(device)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     x, labels = (torch.as_tensor(part, dtype=torch.float32, device=device) for part in train)
     rows = torch.nonzero((~torch.isnan(labels)).any(dim=1)).flatten()
     if len(rows) < 2:
         raise ValueError("the training set needs at least two labelled molecules")
     valid_x = torch.as_tensor(valid[0], dtype=torch.float32, device=device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(seed)
         head = Head(x.shape[1], labels.shape[1], config).to(device)
         optimiser = torch.optim.Adam(

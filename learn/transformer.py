@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from learn.runs import newest_checkpoint
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from graphdb.errors import InputError
 from graphdb.workspace import Workspace
 from learn import encode
+from learn.runs import newest_checkpoint
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,6 +78,8 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         if not path.is_file():
             raise InputError("no such checkpoint", path=path)
         self.checkpoint_ = path.resolve()
+        # Loads the checkpoint once, so that an unusable one is said here and not after the data were prepared.
+        self._n_features_out = encode.encode([], self.checkpoint_, device=self.device).shape[1]
         return self
 
     def transform(self, X: Iterable[str]) -> Floats:
@@ -97,10 +99,6 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
                 row = int(wrong[0])
                 raise InputError(f"molecule {row + 1}: not a valid SMILES: {smiles[row]!r}")
         return embeddings
-
-    @property
-    def _n_features_out(self) -> int:
-        return encode.WIDTH
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

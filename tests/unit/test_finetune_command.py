@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,24 +17,13 @@ from graphdb.console import run
 from graphdb.files import sha256
 from learn import finetune, tasks
 from learn.baselines import fingerprints
+from learn.runs import CHECKPOINT
 
 SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=3, baseline_seeds=2)
 
 
-RINGS = [
-    "c1ccccc1",
-    "C1CCCCC1",
-    "c1ccncc1",
-    "C1CCNCC1",
-    "C1CC1",
-    "C1CCC1",
-    "C1CCCC1",
-    "c1ccoc1",
-    "c1cc[nH]c1",
-    "C1COC1",
-    "C1CNC1",
-    "c1ccsc1",
-]
+RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "C1CCC1"]
+RINGS += ["C1CCCC1", "c1ccoc1", "c1cc[nH]c1", "C1COC1", "C1CNC1", "c1ccsc1"]
 
 
 def _smiles() -> list[str]:
@@ -56,7 +46,7 @@ def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def checkpoint_file(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkpoint that held the data out, with an encoder that is a fixed projection of fingerprints."""
-    path = tmp_path / "runs" / "one" / "checkpoint.pt"
+    path = tmp_path / "runs" / "one" / CHECKPOINT
     path.parent.mkdir(parents=True)
     path.write_bytes(b"weights")
     _record_holdout(monkeypatch, [SimpleNamespace(name="chembl2k", sha256=sha256(data_file))])
@@ -176,3 +166,21 @@ def test_without_a_run_the_command_says_how_to_make_one(data_file: Path, capsys:
 def test_seeds_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--task", "chembl2k", "--data", "x", "--seeds", 0) == 2
     assert "at least 1" in capsys.readouterr().err
+
+
+def test_the_newest_run_is_taken_where_no_checkpoint_is_named(
+    data_file: Path, checkpoint_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFOALIGN_WORKSPACE", str(tmp_path))
+    other = tmp_path / "runs" / "two" / CHECKPOINT
+    unfinished = tmp_path / "runs" / "three"
+    unfinished.mkdir()
+    other.parent.mkdir()
+    other.write_bytes(b"other weights")
+    os.utime(other, (1, 1))
+    words = ("--task", "chembl2k", "--data", data_file, "--seeds", 1, "--epochs", 1, "--no-baseline")
+    assert _run(*words) == 0
+    assert (checkpoint_file.parent / "finetune-chembl2k.json").exists()
+    os.utime(checkpoint_file, (0, 0))
+    assert _run(*words) == 0
+    assert (other.parent / "finetune-chembl2k.json").exists()
