@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from learn.device import resolve_device
 from learn.metrics import better, score
 from learn.tasks.task import Kind, Metric
 
@@ -132,7 +133,7 @@ def train_head(
     config
         Settings.
     device
-        Where to train: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU where there is one.
+        Where to train; see `learn.device.resolve_device`.
     on_epoch
         Called with the number of the epoch that ended.
 
@@ -142,16 +143,15 @@ def train_head(
         If no label of the training set is known, or no epoch has a validation score.
     """
     config = config or HeadConfig()
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    x, labels = (torch.as_tensor(part, dtype=torch.float32, device=device) for part in train)
+    place = resolve_device(device)
+    x, labels = (torch.as_tensor(part, dtype=torch.float32, device=place) for part in train)
     rows = torch.nonzero((~torch.isnan(labels)).any(dim=1)).flatten()
     if len(rows) < 2:
         raise ValueError("the training set needs at least two labelled molecules")
-    valid_x = torch.as_tensor(valid[0], dtype=torch.float32, device=device)
+    valid_x = torch.as_tensor(valid[0], dtype=torch.float32, device=place)
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(seed)
-        head = Head(x.shape[1], labels.shape[1], config).to(device)
+        head = Head(x.shape[1], labels.shape[1], config).to(place)
         optimiser = torch.optim.Adam(
             head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
         )

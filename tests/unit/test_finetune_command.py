@@ -6,12 +6,13 @@ import dataclasses
 import gzip
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from graphdb.console import run
 from graphdb.files import sha256
@@ -24,6 +25,15 @@ SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=3, 
 
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "C1CCC1"]
 RINGS += ["C1CCCC1", "c1ccoc1", "c1cc[nH]c1", "C1COC1", "C1CNC1", "c1ccsc1"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny matrices gain nothing by threads, which only fight where other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _smiles() -> list[str]:

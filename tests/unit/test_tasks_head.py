@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,15 @@ from learn.head import Head, HeadConfig, masked_loss, train_head
 from learn.metrics import score
 
 QUICK = HeadConfig(hidden=64, epochs=60, patience=30, batch=50, learning_rate=5e-3)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny matrices gain nothing by threads, which only fight where other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _labelled(kind: str, n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
