@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["InfoAlignTransformer"]
 
+if not TYPE_CHECKING:  # a type checker that sees it takes every unknown name of this package for known
 
-def __getattr__(name: str) -> object:
-    if name == "InfoAlignTransformer":
-        from learn.transformer import InfoAlignTransformer
+    def __getattr__(name):
+        if name == "InfoAlignTransformer":
+            from learn.transformer import InfoAlignTransformer
 
-        return InfoAlignTransformer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return InfoAlignTransformer
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

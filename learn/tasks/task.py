@@ -24,6 +24,9 @@ Kind = Literal["classification", "regression"]
 Metric = Literal["auc", "mae"]
 Split = Literal["scaffold", "ogb_scaffold"]
 
+ADDED_COLUMN = "inchikey"
+"""Column that `learn.keys` adds to a file without InChIKeys; it is no label, wherever it stands."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -42,7 +45,8 @@ class Task:
     folder, files
         Name of its folder, and the files in it; the first holds the labels.
     smiles_column, inchikey_column
-        Columns of the structure and of the InChIKey's first block; the latter is None where the file has none.
+        Columns of the structure and of the InChIKey's first block; the latter is None where the published file has none
+        (a column ``inchikey`` that was added to hold its molecules out of pretraining is read all the same).
     columns_from
         Index of the first label column, 0-based; all columns from there on are labels.
     n_molecules, n_tasks
@@ -153,6 +157,10 @@ def _read_table(file: Path) -> pd.DataFrame:
 
 
 def _parse(task: Task, file: Path, table: pd.DataFrame) -> TaskData:
+    blocks = None
+    if task.inchikey_column is None and ADDED_COLUMN in table.columns:
+        blocks = _blocks(table[ADDED_COLUMN])
+        table = table.drop(columns=ADDED_COLUMN)
     for column in filter(None, (task.smiles_column, task.inchikey_column)):
         if column not in table.columns:
             first = ", ".join(table.columns[:6])
@@ -167,8 +175,13 @@ def _parse(task: Task, file: Path, table: pd.DataFrame) -> TaskData:
     smiles = tuple(table[task.smiles_column].str.strip())
     if "" in smiles:
         raise InputError("no SMILES", path=file, line=smiles.index("") + 2)
-    blocks = None if task.inchikey_column is None else tuple(table[task.inchikey_column].str[:14])
+    if task.inchikey_column is not None:
+        blocks = _blocks(table[task.inchikey_column])
     return TaskData(task, file, sha256(file), smiles, _labels(task, file, table), names, blocks)
+
+
+def _blocks(keys: pd.Series[str]) -> tuple[str, ...]:
+    return tuple(keys.str[:14])
 
 
 def _labels(task: Task, file: Path, table: pd.DataFrame) -> npt.NDArray[np.float32]:

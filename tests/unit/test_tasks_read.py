@@ -81,6 +81,19 @@ def test_a_short_last_row_is_refused(tmp_path: Path) -> None:
         read(SMALL, _write(tmp_path, HEADER + ROWS.removesuffix(",0.0\n")))
 
 
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_column_of_keys_that_was_added_is_no_label(tmp_path: Path, place: int) -> None:
+    rows = ["Internal ID,Vendor ID,smiles,CollectionName,LOG HLM", "M1,1,CC,a,0.5", "M2,2,CO,a,0.25"]
+    added = []
+    for row, key in zip(rows, ["inchikey", "OTMSDBZUPAUEDD-UHFFFAOYSA-N", "OKKJLVBELUTLKV"], strict=True):
+        cells = row.split(",")
+        added.append(",".join([*cells[:place], key, *cells[place:]]))
+    data = read(SMALL_REGRESSION, _write(tmp_path, "\n".join([*added, ""])))
+    assert data.names == ("LOG HLM",)
+    assert data.labels.tolist() == [[0.5], [0.25]]
+    assert data.inchikey_blocks == ("OTMSDBZUPAUEDD", "OKKJLVBELUTLKV")
+
+
 def test_quoted_fields_keep_the_line_numbers_right(tmp_path: Path) -> None:
     text = HEADER + ROWS.replace("JCP1", '"JCP1, first"').replace("JCP3,C3,,0.0", "JCP3,C3,,2")
     with pytest.raises(InputError, match=":4: column 'DRD2'"):
