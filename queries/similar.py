@@ -1,0 +1,236 @@
+"""The molecules most similar to one, by embedding and by fingerprint, side by side.
+
+Embedding: the cosine of the encoder's outputs, through the graph's vector index. Fingerprint: Tanimoto (shared bits by
+bits of either) of Morgan fingerprints, radius 4, 1,024 bits, over all molecules of the workspace's feature store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphdb.console import note, run, say
+from graphdb.errors import ArtefactError, GraphError, InputError
+from graphdb.feature_store import FeatureStore
+from graphdb.meta import read_meta
+from graphdb.schema import FINGERPRINT_SPACE, NodeType
+from graphdb.store import GraphStore
+from graphdb.vectors import nearest
+from graphdb.workspace import Workspace
+from queries import render
+from queries.graph import opened
+from queries.names import read_nodes
+from queries.resolve import UnknownMoleculeError, resolve
+
+By = Literal["embedding", "fingerprint"]
+MEASURE: dict[By, str] = {"embedding": "cosine", "fingerprint": "Tanimoto"}
+NOT_PUBLISHED = "the graph has no embeddings: python -m learn.pretrain, then python -m learn.encode --graph --publish"
+COLUMNS = ["inchikey", "name", "similarity", "smiles"]
+K = 10
+
+
+@dataclass(frozen=True)
+class Query:
+    """The molecule that others are compared with.
+
+    Attributes
+    ----------
+    inchikey, smiles, name
+        Its standardised structure; its name, or its InChIKey if it is not in the graph.
+    in_graph
+        Whether the graph holds it.
+    """
+
+    inchikey: str
+    smiles: str
+    name: str
+    in_graph: bool
+
+
+def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K) -> pd.DataFrame:
+    """Return the molecules of the graph that are most similar to one.
+
+    Parameters
+    ----------
+    store
+        The graph.
+    key
+        Anything that `queries.resolve.resolve` takes for a molecule; a SMILES or InChI need not be in the graph.
+    by
+        ``embedding``: cosine in [-1, 1]. ``fingerprint``: Tanimoto in [0, 1].
+    k
+        How many.
+
+    Returns
+    -------
+    pandas.DataFrame
+        At most k rows, the most similar first, without the molecule itself: ``inchikey``, ``name``, ``similarity``,
+        ``smiles``.
+
+    Raises
+    ------
+    InputError
+        If `key` is no molecule.
+    GraphError
+        If no embeddings are published.
+    ArtefactError
+        If the feature store is missing or belongs to another graph, or there is no checkpoint of the published model
+        (needed for a molecule without an embedding).
+    """
+    if k < 1:
+        raise InputError(f"expected to be asked for at least one molecule, got {k}")
+    query = find_query(store, key)
+    if by == "embedding":
+        found = [pair for pair in nearest(store, embedding_of(store, query), k + 1) if pair[0] != query.inchikey]
+    elif by == "fingerprint":
+        found = _nearest_by_fingerprint(store, query, k)
+    else:
+        raise InputError(f"expected 'embedding' or 'fingerprint', got {by!r}")
+    return _table(store, found[:k])
+
+
+def find_query(store: GraphStore, key: str) -> Query:
+    """Return the molecule that `key` means, in the graph or not."""
+    try:
+        node = resolve(store, key)
+    except UnknownMoleculeError as unknown:
+        return Query(unknown.inchikey, unknown.smiles, unknown.inchikey, in_graph=False)
+    if node.node_type is not NodeType.MOLECULE:
+        raise InputError(f"{key!r} is a {node.node_type} ({node.name}); only molecules can be compared")
+    return Query(str(node.key), str(node.properties["smiles"]), node.name, in_graph=True)
+
+
+def embedding_of(store: GraphStore, query: Query) -> npt.NDArray[np.float32]:
+    """Return the embedding (300,) that is published for a molecule; encode it where there is none."""
+    rows = store.read(
+        f"MATCH (m:{NodeType.MOLECULE} {{inchikey: $key}}) WHERE m.embedding IS NOT NULL RETURN m.embedding AS vector",
+        key=query.inchikey,
+    )
+    if rows:
+        return np.asarray(rows[0]["vector"], dtype=np.float32)
+    models = store.read(
+        f"MATCH (m:{NodeType.MOLECULE}) WHERE m.embedding_model IS NOT NULL RETURN m.embedding_model AS model LIMIT 1"
+    )
+    if not models:
+        raise GraphError(NOT_PUBLISHED)
+    return _encode(query.smiles, models[0]["model"])
+
+
+def tanimoto(query: npt.NDArray[np.uint8], fingerprints: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return the Tanimoto coefficient of one fingerprint (b,) with each of (n, b), both packed bits, as (n,).
+
+    Two fingerprints without any bit have 0.
+    """
+    shared = np.bitwise_count(fingerprints & query).sum(axis=1, dtype=np.int64)
+    either = np.bitwise_count(fingerprints | query).sum(axis=1, dtype=np.int64)
+    coefficients = np.zeros(len(fingerprints))
+    np.divide(shared, either, out=coefficients, where=either > 0)
+    return coefficients
+
+
+def _encode(smiles: str, model: str) -> npt.NDArray[np.float32]:
+    # PyTorch takes seconds to import, and published embeddings do without.
+    from learn import checkpoint
+    from learn.encode import encode
+    from learn.runs import newest_checkpoint
+
+    path = newest_checkpoint(Workspace.default())
+    loaded = checkpoint.load(path)
+    if loaded.model_hash != model:
+        raise ArtefactError(
+            f"{path}: model {loaded.model_hash[:16]}, but the graph's embeddings are of model {model[:16]}; "
+            "publish anew with: python -m learn.encode --graph --publish"
+        )
+    vector: npt.NDArray[np.float32] = encode([smiles], loaded)[0]
+    return vector
+
+
+def _nearest_by_fingerprint(store: GraphStore, query: Query, k: int) -> list[tuple[str, float]]:
+    features = FeatureStore.open(Workspace.default().features)
+    meta = read_meta(store)
+    if meta is not None and meta.content_hash and features.graph_hash not in {"", meta.content_hash}:
+        raise ArtefactError(f"{features.folder}: made for another graph than {store.uri}; run python -m ingest.all")
+    space = features.space(NodeType.MOLECULE, FINGERPRINT_SPACE)
+    row = int(space.index_of([query.inchikey])[0])
+    if row >= 0:
+        bits = np.asarray(space.values[row])
+    else:
+        from ingest.features.fingerprints import morgan_bits
+
+        bits = morgan_bits([query.smiles])[0]
+    similarity = tanimoto(bits, np.asarray(space.values))
+    # Keys are sorted, so that a stable sort breaks ties by key.
+    order = [position for position in np.argsort(-similarity, kind="stable")[: k + 1] if position != row]
+    return [(str(space.keys[position]), float(similarity[position])) for position in order]
+
+
+def _table(store: GraphStore, found: list[tuple[str, float]]) -> pd.DataFrame:
+    nodes = read_nodes(store, NodeType.MOLECULE, [key for key, _ in found])
+    return pd.DataFrame(
+        [
+            (key, nodes[key].name, similarity, nodes[key].properties["smiles"])
+            for key, similarity in found
+            if key in nodes
+        ],
+        columns=COLUMNS,
+    )
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the arguments of this command."""
+    parser = argparse.ArgumentParser(prog="python -m queries.similar", description=__doc__)
+    parser.add_argument("key", help="a molecule: name, identifier, InChIKey, or any SMILES")
+    parser.add_argument("--by", choices=(*MEASURE, "both"), default="both", help="what to compare (default both)")
+    parser.add_argument("-k", type=int, default=K, help=f"how many (default {K})")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print as JSON")
+    form.add_argument("--csv", action="store_true", help="print as CSV")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print the most similar molecules."""
+    started = time.perf_counter()
+    wanted: list[By] = [by for by in MEASURE if arguments.by in {by, "both"}]
+    with opened() as store:
+        query = find_query(store, arguments.key)
+        tables: dict[By, pd.DataFrame] = {}
+        for by in wanted:
+            try:
+                tables[by] = similar(store, arguments.key, by, arguments.k)
+            except GraphError as error:
+                # Asked for both, one may do: without pretraining there are fingerprints alone.
+                if arguments.by != "both" or str(error) != NOT_PUBLISHED:
+                    raise
+                note(NOT_PUBLISHED)
+    if arguments.json:
+        about = {"inchikey": query.inchikey, "name": query.name, "in_graph": query.in_graph}
+        say(render.json_text({"query": about, **{by: render.records(table) for by, table in tables.items()}}))
+    elif arguments.csv:
+        say(render.csv_text(pd.concat([table.assign(by=by) for by, table in tables.items()])))
+    else:
+        where = "" if query.in_graph else ", not in the graph"
+        render.print_table(f"similar to {query.name} ({query.inchikey}{where})", _side_by_side(tables))
+        say(f"{time.perf_counter() - started:.1f} s")
+
+
+def _side_by_side(tables: dict[By, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row a rank; a single table keeps its keys."""
+    if len(tables) == 1:
+        ((by, table),) = tables.items()
+        return table.rename(columns={"similarity": MEASURE[by]}).drop(columns="smiles")
+    columns = [f"{what}" for by in tables for what in (f"by {by}", MEASURE[by])]
+    sides = [zip(table["name"], table["similarity"], strict=True) for table in tables.values()]
+    ranks = itertools.zip_longest(*sides, fillvalue=(None, None))
+    return pd.DataFrame([[cell for side in rank for cell in side] for rank in ranks], columns=columns)
+
+
+if __name__ == "__main__":
+    run(main, build_parser())
