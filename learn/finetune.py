@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,25 +21,15 @@ from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import InputError
 from graphdb.files import sha256, versions, write_json
 from graphdb.workspace import Workspace
-from learn import checkpoint, encode
+from learn.checkpoint import HeldOut
+from learn.checkpoint import load as load_checkpoint
 from learn.downstream import Result, forest_result, head_result
+from learn.encode import encode
 from learn.head import HeadConfig
 from learn.metrics import THRESHOLDS
 from learn.runs import newest_checkpoint
 from learn.tasks import TASKS, TaskData, load
 from learn.tasks.split import SplitIndices, split
-
-
-class HeldOut(Protocol):
-    """What a checkpoint records of a data set that its pretraining held out: its name and its file's SHA-256."""
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the file whose molecules were held out."""
 
 
 def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
@@ -86,7 +76,8 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     data = load(arguments.task, arguments.data)
     path: Path = arguments.checkpoint or newest_checkpoint(Workspace.default())
-    leakage = check_held_out(checkpoint.load(path).holdout, data)
+    model = load_checkpoint(path)
+    leakage = check_held_out(model.holdout, data)
     if leakage and not arguments.allow_leakage:
         raise InputError(
             f"{leakage}, so its score would say nothing; pretrain with --holdout {data.task.name}={data.path},"
@@ -95,7 +86,7 @@ def main(arguments: argparse.Namespace) -> None:
         )
     parts = split(data)
     note(f"encoding {len(data.smiles):,} molecules of {data.task.title} with {path}")
-    embeddings = encode.encode(data.smiles, path, device=arguments.device)
+    embeddings = encode(data.smiles, model, device=arguments.device)
     labels, left_out = encodable(data, embeddings)
     if left_out:
         note(f"{left_out:,} molecules have no embedding and are left out, for the baseline too")
@@ -121,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
             results.append(forest_result(data, labels, parts, seeds=range(n_seeds), on_seed=advance))
 
     seconds = time.monotonic() - started
-    record = _record(data, parts, path, results, leakage, left_out, arguments, seconds)
+    record = _record(data, parts, path, model.model_hash, results, leakage, left_out, arguments, seconds)
     out: Path = arguments.out or path.parent / f"finetune-{data.task.name}.json"
     write_json(out, record)
     if arguments.json:
@@ -176,6 +167,7 @@ def _record(
     data: TaskData,
     parts: SplitIndices,
     path: Path,
+    model_hash: str,
     results: list[Result],
     leakage: str | None,
     left_out: int,
@@ -186,7 +178,7 @@ def _record(
         "kind": "finetune",
         "task": data.task.name,
         "data": {"path": str(data.path), "sha256": data.sha256},
-        "checkpoint": {"path": str(path), "sha256": sha256(path)},
+        "checkpoint": {"path": str(path), "sha256": sha256(path), "model_hash": model_hash},
         "leakage": leakage,
         "split": {"name": data.task.split, **{name: len(part) for name, part in parts._asdict().items()}},
         "molecules_without_embedding": left_out,

@@ -13,7 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from graphdb.errors import InputError
 from graphdb.workspace import Workspace
-from learn import encode
+from learn.checkpoint import load
+from learn.config import WIDTH
+from learn.device import resolve_device
+from learn.encode import encode
 from learn.runs import newest_checkpoint
 
 Floats = npt.NDArray[np.float32]
@@ -32,7 +35,7 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
     invalid
-        What a SMILES that cannot be parsed becomes: a row of NaN (``"nan"``), or an `InputError` (``"error"``).
+        What a SMILES that cannot be used becomes: a row of NaN (``"nan"``), or an `InputError` (``"error"``).
 
     Attributes
     ----------
@@ -69,17 +72,18 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         InputError
-            If `X` is not a list of texts, `invalid` is no known choice, or there is no checkpoint.
+            If `X` is not a list of texts, `invalid` or `device` is no known choice, or no run has a checkpoint.
+        ArtefactError
+            If the checkpoint is missing or damaged.
         """
         if self.invalid not in ("nan", "error"):
             raise InputError(f"invalid: expected 'nan' or 'error', got {self.invalid!r}")
         _texts(X)
+        resolve_device(self.device)
         path = newest_checkpoint(Workspace.default()) if self.checkpoint is None else Path(self.checkpoint)
-        if not path.is_file():
-            raise InputError("no such checkpoint", path=path)
+        load(path)
         self.checkpoint_ = path.resolve()
-        # Loads the checkpoint once, so that an unusable one is said here and not after the data were prepared.
-        self._n_features_out = encode.encode([], self.checkpoint_, device=self.device).shape[1]
+        self._n_features_out = WIDTH
         return self
 
     def transform(self, X: Iterable[str]) -> Floats:
@@ -88,16 +92,16 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         InputError
-            If a SMILES cannot be parsed and `invalid` is ``"error"``.
+            If a SMILES cannot be used and `invalid` is ``"error"``.
         """
         check_is_fitted(self)
         smiles = _texts(X)
-        embeddings = encode.encode(smiles, self.checkpoint_, device=self.device)
+        embeddings = encode(smiles, self.checkpoint_, device=self.device)
         if self.invalid == "error":
             wrong = np.flatnonzero(np.isnan(embeddings).any(axis=1))
             if wrong.size:
                 row = int(wrong[0])
-                raise InputError(f"molecule {row + 1}: not a valid SMILES: {smiles[row]!r}")
+                raise InputError(f"molecule {row + 1}: this SMILES cannot be used: {smiles[row]!r}")
         return embeddings
 
     def __sklearn_tags__(self) -> Any:

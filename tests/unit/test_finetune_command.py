@@ -6,9 +6,8 @@ import dataclasses
 import gzip
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +16,15 @@ import torch
 from graphdb.console import run
 from graphdb.files import sha256
 from learn import finetune, tasks
-from learn.baselines import fingerprints
+from learn.checkpoint import Checkpoint, HeldOut, Position, save
+from learn.config import TrainConfig
+from learn.encoder import Encoder
 from learn.runs import CHECKPOINT
 
 SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=3, baseline_seeds=2)
 
 
-RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "C1CCC1"]
+RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "[Na+].[Cl-].C1CCC1"]
 RINGS += ["C1CCCC1", "c1ccoc1", "c1cc[nH]c1", "C1COC1", "C1CNC1", "c1ccsc1"]
 
 
@@ -54,25 +55,17 @@ def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def checkpoint_file(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkpoint that held the data out, with an encoder that is a fixed projection of fingerprints."""
-    path = tmp_path / "runs" / "one" / CHECKPOINT
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"weights")
-    _record_holdout(monkeypatch, [SimpleNamespace(name="chembl2k", sha256=sha256(data_file))])
+def checkpoint_file(tmp_path: Path, data_file: Path) -> Path:
+    """A checkpoint of a small encoder with random weights, which records that the data were held out."""
+    return _save(tmp_path / "runs" / "one" / CHECKPOINT, HeldOut("chembl2k", sha256(data_file), 60))
 
-    def encode(smiles: Sequence[str], checkpoint: Path, *, device: str = "auto") -> np.ndarray:
-        projection = np.random.default_rng(0).standard_normal((2048, 300))
-        embeddings = (fingerprints(smiles) @ projection).astype(np.float32)
-        embeddings[[text == "CCCC1CC1" for text in smiles]] = np.nan
-        return embeddings
 
-    monkeypatch.setattr(finetune.encode, "encode", encode)
+def _save(path: Path, *holdout: HeldOut) -> Path:
+    torch.manual_seed(0)
+    config = TrainConfig(layers=1)
+    state = Encoder(config.layers, config.dropout).state_dict()
+    save(path, Checkpoint(config, (), state, {}, None, Position(), "snapshot", "graph", holdout=holdout))
     return path
-
-
-def _record_holdout(monkeypatch: pytest.MonkeyPatch, holdout: list[SimpleNamespace]) -> None:
-    monkeypatch.setattr(finetune.checkpoint, "load", lambda path: SimpleNamespace(holdout=holdout))
 
 
 def _run(*words: object) -> int:
@@ -97,12 +90,12 @@ def test_it_scores_the_head_beside_the_forest(
     assert 0.5 < head["mean"] <= 1
     assert set(head["shares_above"]) == {"0.80", "0.85", "0.90", "0.95"}
     assert record["split"] == {"name": "scaffold", "train": 36, "valid": 9, "test": 15}
-    assert record["molecules_without_embedding"] == 1
+    assert record["molecules_without_embedding"] == 5  # the five with sodium
     assert record["data"]["sha256"] == sha256(data_file)
     assert record["leakage"] is None
     assert "2 of 3 tasks" in " ".join(printed.out.split())
     assert "1 tasks have a single class" in printed.out
-    assert "1 molecules have no embedding" in printed.err
+    assert "5 molecules have no embedding" in printed.err
     assert "LEAKAGE" not in printed.out
 
 
@@ -122,8 +115,8 @@ def test_json_is_all_that_is_printed_where_asked(
     ("holdout", "words"),
     [
         ([], "did not hold out ChEMBL2K"),
-        ([SimpleNamespace(name="broad6k", sha256="0" * 64)], "did not hold out ChEMBL2K"),
-        ([SimpleNamespace(name="chembl2k", sha256="0" * 64)], "held out another file of ChEMBL2K"),
+        ([HeldOut("broad6k", "0" * 64, 60)], "did not hold out ChEMBL2K"),
+        ([HeldOut("chembl2k", "0" * 64, 60)], "held out another file of ChEMBL2K"),
     ],
 )
 def test_leakage_is_refused_in_one_line_and_said_where_allowed(
@@ -131,10 +124,10 @@ def test_leakage_is_refused_in_one_line_and_said_where_allowed(
     checkpoint_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    holdout: list[SimpleNamespace],
+    holdout: list[HeldOut],
     words: str,
 ) -> None:
-    _record_holdout(monkeypatch, holdout)
+    _save(checkpoint_file, *holdout)
     arguments = (
         "--task",
         "chembl2k",
@@ -163,7 +156,7 @@ def test_leakage_is_refused_in_one_line_and_said_where_allowed(
 def test_an_encoder_that_gives_no_number_is_an_error(
     data_file: Path, checkpoint_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(finetune.encode, "encode", lambda smiles, *_, **__: np.full((len(smiles), 300), np.nan))
+    monkeypatch.setattr(finetune, "encode", lambda smiles, *_, **__: np.full((len(smiles), 300), np.nan))
     assert _run("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file) == 1
     assert "no finite embedding" in capsys.readouterr().err
 
@@ -185,8 +178,7 @@ def test_the_newest_run_is_taken_where_no_checkpoint_is_named(
     other = tmp_path / "runs" / "two" / CHECKPOINT
     unfinished = tmp_path / "runs" / "three"
     unfinished.mkdir()
-    other.parent.mkdir()
-    other.write_bytes(b"other weights")
+    _save(other, HeldOut("chembl2k", sha256(data_file), 60))
     os.utime(other, (1, 1))
     words = ("--task", "chembl2k", "--data", data_file, "--seeds", 1, "--epochs", 1, "--no-baseline")
     assert _run(*words) == 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
@@ -27,28 +27,24 @@ from sklearn.utils.estimator_checks import (
 )
 
 import learn
-from graphdb.errors import InputError
-from learn import InfoAlignTransformer, transformer
+from graphdb.errors import ArtefactError, InputError
+from learn import InfoAlignTransformer
+from learn.checkpoint import Checkpoint, Position, save
+from learn.config import TrainConfig
+from learn.encode import encode
+from learn.encoder import Encoder
 
 SMILES = ["CCO", "c1ccccc1", "CC(=O)O", "CCN"]
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkpoint whose encoder counts letters; parsing is faked: a SMILES with ``?`` is invalid."""
+def checkpoint(tmp_path: Path) -> Path:
+    """A checkpoint of a small encoder with random weights."""
+    torch.manual_seed(0)
+    config = TrainConfig(layers=1)
     path = tmp_path / "checkpoint.pt"
-    path.write_bytes(b"weights")
-
-    def encode(smiles: Sequence[str], checkpoint: Path, *, device: str = "auto") -> np.ndarray:
-        assert checkpoint == path.resolve()
-        embeddings = np.zeros((len(smiles), 300), dtype=np.float32)
-        for row, text in zip(embeddings, smiles, strict=True):
-            row[:3] = [text.count("C"), text.count("O"), len(text)]
-            if "?" in text:
-                row[:] = np.nan
-        return embeddings
-
-    monkeypatch.setattr(transformer.encode, "encode", encode)
+    state = Encoder(config.layers, config.dropout).state_dict()
+    save(path, Checkpoint(config, (), state, {}, None, Position(), snapshot_id="s", graph_hash="g"))
     return path
 
 
@@ -80,7 +76,9 @@ def test_it_takes_smiles_in_any_one_column_form(checkpoint: Path, wrap) -> None:
     embeddings = fitted.transform(wrap(SMILES))
     assert embeddings.shape == (4, 300)
     assert embeddings.dtype == np.float32
-    assert embeddings[:, 2].tolist() == [3, 8, 7, 3]
+    np.testing.assert_array_equal(embeddings, encode(SMILES, checkpoint))
+    assert np.isfinite(embeddings).all()
+    assert len(np.unique(embeddings, axis=0)) == 4
 
 
 def test_it_works_in_a_pipeline_and_a_column_transformer(checkpoint: Path) -> None:
@@ -109,11 +107,11 @@ def test_a_pickled_or_cloned_transformer_gives_the_same(checkpoint: Path) -> Non
 
 
 def test_an_invalid_smiles_is_a_row_of_nan_or_an_error_as_asked(checkpoint: Path) -> None:
-    embeddings = InfoAlignTransformer(checkpoint).fit_transform(["CC", "C?"])
+    embeddings = InfoAlignTransformer(checkpoint).fit_transform(["CC", "C1CC"])
     assert np.isnan(embeddings[1]).all()
     assert not np.isnan(embeddings[0]).any()
-    with pytest.raises(InputError, match=r"molecule 2: .*'C\?'"):
-        InfoAlignTransformer(checkpoint, invalid="error").fit_transform(["CC", "C?"])
+    with pytest.raises(InputError, match=r"molecule 2: .*'C1CC'"):
+        InfoAlignTransformer(checkpoint, invalid="error").fit_transform(["CC", "C1CC"])
 
 
 @pytest.mark.parametrize("wrong", ["CCO", [1, 2], ["CC", None], [["CC", "CO"]], np.zeros((2, 3))])
@@ -125,7 +123,9 @@ def test_what_is_no_list_of_texts_is_refused(checkpoint: Path, wrong: object) ->
 def test_unknown_choices_and_missing_checkpoints_are_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'nan' or 'error'"):
         InfoAlignTransformer(invalid="drop").fit(SMILES)
-    with pytest.raises(InputError, match="no such checkpoint"):
+    with pytest.raises(InputError, match="no device is named"):
+        InfoAlignTransformer(device="abacus").fit(SMILES)
+    with pytest.raises(ArtefactError, match=r"none\.pt: no checkpoint"):
         InfoAlignTransformer(tmp_path / "none.pt").fit(SMILES)
     with pytest.raises(InputError, match=r"learn\.pretrain"):
         InfoAlignTransformer().fit(SMILES)
