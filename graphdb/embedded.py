@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +32,8 @@ USERNAME = "root"
 DATABASE = "neo4j"
 START_SECONDS = 120
 STOP_SECONDS = 60
+ATTEMPTS = 3
+LOG_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -90,16 +93,29 @@ def running(folder: Path) -> EmbeddedServer | None:
 
 
 def read_password(folder: Path) -> str:
-    """Return the password of this folder's server; make a random one (file mode 600) where there is none."""
+    """Return the password of this folder's server."""
+    return (folder / "password").read_text().strip()
+
+
+def ensure_password(folder: Path) -> str:
+    """Return the password of this folder's server; make a random one (file mode 600) where there is none.
+
+    The server keeps its own record of the password; where ours was lost, that record goes too.
+    """
     path = folder / "password"
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        password = secrets.token_urlsafe(24)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(password + "\n")
-        return password
+    with contextlib.suppress(FileNotFoundError):
+        if password := path.read_text().strip():
+            return password
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config" / "server-users.jsonl").unlink(missing_ok=True)
+    password = secrets.token_urlsafe(24)
+    handle, name = tempfile.mkstemp(prefix=".password.tmp-", dir=folder)  # mode 600
+    with os.fdopen(handle, "w") as file:
+        file.write(password + "\n")
+        file.flush()
+        os.fsync(handle)
+    Path(name).replace(path)
+    return password
 
 
 def start(folder: Path) -> EmbeddedServer:
@@ -149,12 +165,32 @@ def write_state(folder: Path, bolt_port: int, http_port: int) -> None:
         temporary.write_text(json.dumps(asdict(server)))
 
 
+def is_mine(folder: Path) -> bool:
+    """Return whether the folder still says that this process serves it."""
+    server = running(folder)
+    return server is not None and server.pid == os.getpid()
+
+
 def _launch(folder: Path) -> EmbeddedServer:
-    read_password(folder)
+    ensure_password(folder)
     state_file(folder).unlink(missing_ok=True)
+    _rotate(log_file(folder))
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _launch_once(folder)
+        except _PortTaken as error:
+            if attempt == ATTEMPTS:
+                raise GraphUnavailableError(str(error)) from None
+    raise AssertionError("unreachable")
+
+
+def _launch_once(folder: Path) -> EmbeddedServer:
+    """Start the helper process on two ports that are free now, and wait until it serves."""
     bolt_port, http_port = _free_ports(2)
     command = [sys.executable, "-m", "graphdb.embedded_process", str(folder), str(bolt_port), str(http_port)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    # The helper runs in the graph's folder (ArcadeDB writes ./log) and must still find this package.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}  # noqa: PTH100
+    written = log_file(folder).stat().st_size if log_file(folder).exists() else 0
     with log_file(folder).open("ab") as log:
         # A session of its own: it outlives this command and gets no Ctrl-C that is meant for it.
         process = subprocess.Popen(
@@ -167,22 +203,41 @@ def _launch(folder: Path) -> EmbeddedServer:
             start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        server = running(folder)
-        if server is not None and server.pid == process.pid:
-            return server
-        if process.poll() is not None:
-            raise GraphUnavailableError(
-                f"the embedded graph did not start: {_last_line(folder)}; see {log_file(folder)}"
-            )
-        time.sleep(0.05)
+    try:
+        while time.monotonic() < deadline:
+            server = running(folder)
+            if server is not None and server.pid == process.pid:
+                return server
+            if process.poll() is not None:
+                raise _start_error(folder, written)
+            time.sleep(0.05)
+    except BaseException:
+        process.kill()  # Ctrl-C while it comes up: leave nothing behind.
+        process.wait()
+        raise
     process.kill()
+    process.wait()
     raise GraphUnavailableError(f"the embedded graph did not start within {START_SECONDS} s; see {log_file(folder)}")
 
 
-def _last_line(folder: Path) -> str:
-    lines = [line for line in log_file(folder).read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no word from it"
+class _PortTaken(Exception):  # noqa: N818
+    """Somebody took the port between our look and the server's."""
+
+
+def _start_error(folder: Path, written: int) -> Exception:
+    """Say why the helper ended, from what it wrote to the log after byte `written`."""
+    with log_file(folder).open("rb") as log:
+        log.seek(written)
+        lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+    reason = f"the embedded graph did not start: {lines[-1] if lines else 'no word from it'}; see {log_file(folder)}"
+    taken = any("Unable to listen" in line or "Address already in use" in line for line in lines)
+    return _PortTaken(reason) if taken else GraphUnavailableError(reason)
+
+
+def _rotate(path: Path) -> None:
+    """Keep one old log, so that it does not grow for ever."""
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
 
 
 def _free_ports(count: int) -> list[int]:

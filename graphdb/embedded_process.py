@@ -5,29 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
-from graphdb.embedded import DATABASE, read_password, write_state
+from graphdb.embedded import DATABASE, ensure_password, is_mine, write_state
 
 DEFAULT_HEAP = "2g"
+LOOK_SECONDS = 2.0
+SLICE_SECONDS = 0.1
 
 
 def main(folder: Path, bolt_port: int, http_port: int) -> None:
-    """Serve the databases of `folder` on these loopback ports until SIGTERM."""
+    """Serve the databases of `folder` on these loopback ports until SIGTERM, or until the folder is taken away."""
     os.environ.setdefault("ARCADEDB_JVM_ERROR_FILE", str(folder / "jvm-crash.log"))
     from arcadedb_embedded.server import ArcadeDBServer
 
-    ended = threading.Event()
+    signals: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda received, _: signals.append(received))
     server = ArcadeDBServer(
         root_path=str(folder),
-        root_password=read_password(folder),
+        root_password=ensure_password(folder),
         config={
             "host": "127.0.0.1",
             "http_port": http_port,
-            "mode": "production",
+            # "production" replaces the reason of a refused query by "check the server log".
+            "mode": "development",
             "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
             "bolt_port": bolt_port,
         },
@@ -38,9 +41,15 @@ def main(folder: Path, bolt_port: int, http_port: int) -> None:
         if not (folder / "databases" / DATABASE).exists():
             server.create_database(DATABASE)
         write_state(folder, bolt_port, http_port)
-        # Waiting in slices lets Python run the signal handler.
-        while not ended.wait(0.2):
-            pass
+        # Whoever deletes the workspace leaves no server behind that nobody can find any more.
+        # Sleeping in slices lets Python see the signal; a threading.Event could lock itself out in the handler.
+        looked = time.monotonic()
+        while not signals:
+            time.sleep(SLICE_SECONDS)
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                if not is_mine(folder):
+                    break
     finally:
         server.stop()
 

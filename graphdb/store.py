@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import neo4j
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
 from graphdb import dialect, embedded
+from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphUnavailableError
 from graphdb.schema import EdgeType, NodeType
 from graphdb.settings import Settings
 from graphdb.workspace import Workspace
 
-Engine = Literal["neo4j", "arcadedb"]
 Rows = Iterable[Mapping[str, Any]]
 Result = TypeVar("Result")
 
 BATCH_SIZE = 5000
+# How long a batch is tried again after a transient error (a deadlock, a lost connection).
 RETRY_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
+# What a driver raises beside its own errors: a name that cannot be resolved, a number beyond 64 bits, a type that
+# Bolt does not know.
+DRIVER_ERRORS = (Neo4jError, DriverError, OSError, ValueError, OverflowError, TypeError)
+READS_ONLY = "this query writes; only queries that read are allowed here"
+
+# The driver's log lines would stand beside the one line for the user. Whoever sets logging up still gets them.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
 class GraphStore:
@@ -36,6 +47,8 @@ class GraphStore:
         Bolt address.
     read_only
         Whether writes are refused.
+    server
+        The helper process, where the store was opened on the workspace's own embedded graph.
     """
 
     def __init__(
@@ -78,13 +91,15 @@ class GraphStore:
         GraphError
             If the query is wrong, or writes: then nothing of it stays.
         """
+        if self.engine == "arcadedb" and dialect.writes(cypher):
+            raise GraphError(READS_ONLY)
 
         def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
             result = transaction.run(cypher, parameters)
             rows = [record.data() for record in result]
-            # The embedded engine ignores the access mode; raising here rolls its transaction back.
-            if result.consume().query_type not in {"r", None}:
-                raise GraphError("this query writes; only queries that read are allowed here")
+            # The second line of defence where the engine ignores the access mode: raising rolls the transaction back.
+            if result.consume().query_type not in {"r", "s", None}:
+                raise GraphError(READS_ONLY)
             return rows
 
         return self._run(work, neo4j.READ_ACCESS)
@@ -154,7 +169,7 @@ class GraphStore:
                 if access == neo4j.READ_ACCESS:
                     return session.execute_read(work)
                 return session.execute_write(work)
-        except (Neo4jError, DriverError) as error:
+        except DRIVER_ERRORS as error:
             raise translate(error, self.uri) from error
 
 
@@ -170,14 +185,17 @@ def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
     return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only, server=server)
 
 
-def translate(error: Neo4jError | DriverError, uri: str) -> GraphError:
+def translate(error: Exception, uri: str) -> GraphError:
     """Say an error of the driver in one line."""
     if isinstance(error, AuthError):
         return GraphAuthError(f"wrong user name or password for {uri} (NEO4J_USERNAME, NEO4J_PASSWORD)")
-    if isinstance(error, ServiceUnavailable):
+    if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
         return GraphUnavailableError(f"no graph server answers at {uri} (NEO4J_URI)")
-    message = error.message if isinstance(error, Neo4jError) else str(error)
-    return GraphError(" ".join((message or type(error).__name__).split()))
+    if isinstance(error, Neo4jError):
+        if error.code == "Neo.ClientError.Statement.AccessMode":
+            return GraphError(READS_ONLY)
+        return GraphError(" ".join((error.message or error.code or "the server gave no reason").split()))
+    return GraphError(" ".join(str(error).split()) or type(error).__name__)
 
 
 def _open(
@@ -189,23 +207,29 @@ def _open(
     read_only: bool,
     server: embedded.EmbeddedServer | None = None,
 ) -> GraphStore:
+    if not uri.startswith(SCHEMES):
+        raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
     try:
         driver = neo4j.GraphDatabase.driver(
             uri,
             auth=(username, password),
+            connection_timeout=CONNECT_SECONDS,
+            connection_acquisition_timeout=2 * CONNECT_SECONDS,
             max_transaction_retry_time=RETRY_SECONDS,
             notifications_min_severity="OFF",
         )
     except (ConfigurationError, ValueError) as error:
-        raise GraphError(f"{uri!r} is no address of a graph server, e.g. bolt://127.0.0.1:7687 ({error})") from error
+        raise GraphError(f"{uri!r} is no address of a graph server ({error})") from error
     try:
         # session.run answers at once; execute_query would wait and try again for seconds.
         with driver.session(database=database, default_access_mode=neo4j.READ_ACCESS) as session:
-            session.run("RETURN 1").consume()
-    except (Neo4jError, DriverError) as error:
+            agent = session.run("RETURN 1").consume().server.agent
+    except DRIVER_ERRORS as error:
         driver.close()
+        if isinstance(error, ValueError):
+            raise GraphUnavailableError(f"no graph server answers at {uri} ({error})") from error
         raise translate(error, uri) from error
-    engine: Engine = "neo4j" if server is None else "arcadedb"
+    engine = dialect.engine_of(agent)
     return GraphStore(driver, uri, engine, database=database, read_only=read_only, server=server)
 
 
