@@ -1,0 +1,164 @@
+"""Walks → what one training step sees: molecule graphs, and the aggregates W and T of every feature space.
+
+All positions l of a walk share the decoder's output, so for a molecule and a feature only W = sum_l alpha_l · observed and
+T = sum_l alpha_l · target are needed (method, section 3). Nothing of shape (B, L + 1, D) is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from graphdb.errors import ArtefactError
+from graphdb.feature_space import FeatureSpace
+from graphdb.feature_store import FeatureStore
+from graphdb.molecule_graphs import MoleculeGraphs
+from graphdb.schema import NodeType
+from graphdb.snapshot import Snapshot
+from graphdb.walks.config import Walks
+from learn.decoders import DecoderSpec
+from learn.encoder import GraphBatch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees.
+
+    Attributes
+    ----------
+    graphs
+        The B molecules that the walks start from.
+    weight_sums, target_sums
+        W and T, (B, D) float32 each, one a feature space in the order of `BatchMaker.specs`.
+    """
+
+    graphs: GraphBatch
+    weight_sums: tuple[Tensor, ...]
+    target_sums: tuple[Tensor, ...]
+
+
+class BatchMaker:
+    """Makes batches of walks.
+
+    Parameters
+    ----------
+    snapshot
+        Numbers the nodes that the walks name.
+    features
+        Targets of the decoders.
+    molecules
+        Graphs of the molecules that walks start from.
+    device
+        Where batches shall be; the targets are kept there.
+
+    Attributes
+    ----------
+    specs
+        The feature spaces, in the order of the decoders.
+
+    Raises
+    ------
+    ArtefactError
+        If the three were not made of the same graph.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, features: FeatureStore, molecules: MoleculeGraphs, device: torch.device
+    ) -> None:
+        if features.graph_hash != snapshot.graph_hash:
+            raise ArtefactError(
+                f"the features are of graph {features.graph_hash[:16]}, the snapshot of {snapshot.graph_hash[:16]}; "
+                "make both again with: python -m ingest.all"
+            )
+        self._device = device
+        self._molecules = molecules
+        self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
+        spaces = features.spaces()
+        self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
+        self._targets = [_Targets.of(snapshot, space, device) for space in spaces]
+
+    def make(self, walks: Walks) -> Batch:
+        """Make the batch of `walks`: nodes (B, L + 1), path weights (B, L + 1)."""
+        nodes = torch.from_numpy(np.ascontiguousarray(walks.nodes)).to(self._device, torch.int64)
+        alpha = torch.from_numpy(np.ascontiguousarray(walks.path_weights)).to(self._device)
+        sums = [target.sums(nodes, alpha) for target in self._targets]
+        return Batch(self._graphs(walks), tuple(weight for weight, _ in sums), tuple(target for _, target in sums))
+
+    def _graphs(self, walks: Walks) -> GraphBatch:
+        rows = self._molecule_of_node[walks.nodes[:, 0]]
+        if (rows < 0).any():
+            raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
+        return to_graph_batch(self._molecules.take(rows), self._device)
+
+
+def to_graph_batch(molecules: MoleculeGraphs, device: torch.device) -> GraphBatch:
+    """Return packed molecule graphs as one batch of tensors."""
+    atoms, bonds = np.diff(molecules.atom_offsets), np.diff(molecules.bond_offsets)
+    shift = np.repeat(molecules.atom_offsets[:-1], bonds)
+    return GraphBatch(
+        x=_to(molecules.atom_features, device),
+        edge_index=_to(molecules.bond_index + shift, device),
+        edge_attr=_to(molecules.bond_features, device),
+        batch=_to(np.repeat(np.arange(len(molecules)), atoms), device),
+        size=len(molecules),
+    )
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """Targets of one feature space on the device.
+
+    ``row_of_node`` (n,) int32 is −1 for nodes without features here; ``values`` (k, D) is uint8 for bits, else float32;
+    ``observed`` (k, D) bool is None where nothing is missing.
+    """
+
+    row_of_node: Tensor
+    values: Tensor
+    observed: Tensor | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, space: FeatureSpace, device: torch.device) -> _Targets:
+        scaled = space.scaled()
+        observed = ~np.isnan(scaled)
+        values = scaled.astype(np.uint8) if space.kind == "binary" else np.nan_to_num(scaled)
+        rows = _rows_of_nodes(snapshot, space.node_type, space.keys)
+        return cls(
+            torch.from_numpy(rows).to(device),
+            torch.from_numpy(values).to(device),
+            None if observed.all() else torch.from_numpy(observed).to(device),
+        )
+
+    def sums(self, nodes: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Return W and T, (B, D) each, for nodes and alpha (B, L + 1)."""
+        size, dimension = len(nodes), self.values.shape[1]
+        # A walk that has ended names node −1, which looks up some row; its alpha is 0, and it is dropped here.
+        rows = torch.where(nodes >= 0, self.row_of_node[nodes].to(torch.int64), -1)
+        molecule, position = torch.nonzero(rows >= 0, as_tuple=True)
+        found, weight = rows[molecule, position], alpha[molecule, position]
+        target = torch.zeros(size, dimension, device=alpha.device)
+        target.index_add_(0, molecule, self.values[found] * weight[:, None])
+        if self.observed is None:
+            total = torch.zeros(size, device=alpha.device).index_add_(0, molecule, weight)
+            return total[:, None].expand(size, dimension), target
+        seen = torch.zeros(size, dimension, device=alpha.device)
+        return seen.index_add_(0, molecule, self.observed[found] * weight[:, None]), target
+
+
+def _rows_of_nodes(
+    snapshot: Snapshot, node_type: NodeType, keys: Sequence[str] | npt.NDArray[np.str_]
+) -> npt.NDArray[np.int32]:
+    """Return for every node of the snapshot the position of its key in `keys`, −1 where it is not there."""
+    rows = np.full(snapshot.number_of_nodes, -1, dtype=np.int32)
+    nodes = snapshot.index_of(node_type, keys)
+    known = nodes >= 0
+    rows[nodes[known]] = np.flatnonzero(known)
+    return rows
+
+
+def _to(array: npt.NDArray[np.generic], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array).astype(np.int64)).to(device)

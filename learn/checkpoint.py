@@ -1,0 +1,213 @@
+"""Checkpoints: what a run needs to go on, and what others need of its encoder.
+
+A file of plain tensors, numbers and texts (``torch.load(weights_only=True)``), written to a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphdb.errors import ArtefactError
+from graphdb.files import replacing_file, versions
+from graphdb.schema import NodeType
+from learn.config import TrainConfig
+from learn.decoders import Decoders, DecoderSpec
+from learn.encoder import Encoder
+
+KIND = "infoalign-checkpoint"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A downstream data set whose molecules pretraining did not see.
+
+    Attributes
+    ----------
+    name, sha256
+        Of the task, and of its file.
+    molecules
+        How many nodes of the graph were left out for it.
+    """
+
+    name: str
+    sha256: str
+    molecules: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands: the next epoch and batch, and the number of steps done."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run at one moment.
+
+    Attributes
+    ----------
+    config
+        Its settings.
+    specs
+        What its decoders rebuild.
+    encoder_state, decoders_state
+        Weights by name.
+    optimizer_state
+        None in a checkpoint that only gives an encoder (the one before the first step).
+    position
+        Where it stands.
+    snapshot_id, graph_hash
+        Of the graph that it is trained on.
+    holdout
+        What was left out.
+    simulated
+        Feature spaces that no instrument measured.
+    """
+
+    config: TrainConfig
+    specs: tuple[DecoderSpec, ...]
+    encoder_state: Mapping[str, Tensor]
+    decoders_state: Mapping[str, Tensor]
+    optimizer_state: Mapping[str, Any] | None
+    position: Position
+    snapshot_id: str
+    graph_hash: str
+    holdout: tuple[HeldOut, ...] = ()
+    simulated: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 over the encoder's weights: names an embedding's origin."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.encoder_state.items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def encoder(self) -> Encoder:
+        """Return the encoder, in eval mode, on the CPU."""
+        encoder = Encoder(self.config.layers, self.config.dropout)
+        encoder.load_state_dict(dict(self.encoder_state))
+        return encoder.eval()
+
+    def decoders(self) -> Decoders:
+        """Return the decoders, in eval mode, on the CPU."""
+        decoders = Decoders(self.specs, self.config.dropout)
+        decoders.load_state_dict(dict(self.decoders_state))
+        return decoders.eval()
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint`, all or nothing."""
+    content = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "config": checkpoint.config.as_dict(),
+        "specs": [[str(spec.node_type), spec.feature_space, spec.dimension] for spec in checkpoint.specs],
+        "encoder": _on_cpu(checkpoint.encoder_state),
+        "decoders": _on_cpu(checkpoint.decoders_state),
+        "optimizer": checkpoint.optimizer_state,
+        "position": asdict(checkpoint.position),
+        "snapshot_id": checkpoint.snapshot_id,
+        "graph_hash": checkpoint.graph_hash,
+        "holdout": [asdict(item) for item in checkpoint.holdout],
+        "simulated": list(checkpoint.simulated),
+        "versions": dict(checkpoint.versions),
+    }
+    with replacing_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: Path | str) -> Checkpoint:
+    """Read a checkpoint of this platform.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing, damaged, no such checkpoint, or of another schema.
+    """
+    content = _read(Path(path))
+    if content.get("kind") != KIND:
+        raise ArtefactError(f"{path}: expected an {KIND}, found something else")
+    if content.get("schema") != SCHEMA:
+        raise ArtefactError(f"{path}: checkpoint schema {content.get('schema')}, this platform reads {SCHEMA}")
+    try:
+        return Checkpoint(
+            config=TrainConfig.from_mapping(content["config"]),
+            specs=tuple(DecoderSpec(NodeType(kind), space, int(d)) for kind, space, d in content["specs"]),
+            encoder_state=content["encoder"],
+            decoders_state=content["decoders"],
+            optimizer_state=content["optimizer"],
+            position=Position(**content["position"]),
+            snapshot_id=content["snapshot_id"],
+            graph_hash=content["graph_hash"],
+            holdout=tuple(HeldOut(**item) for item in content["holdout"]),
+            simulated=tuple(content["simulated"]),
+            versions=content["versions"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path}: damaged ({error!r})") from None
+
+
+def load_published(path: Path | str) -> Encoder:
+    """Read the encoder of a checkpoint in the layout of the authors' release (method, section 4), in eval mode.
+
+    Decoders and the bond embeddings that the release carries but never uses are passed over.
+
+    Raises
+    ------
+    ArtefactError
+        If a weight is missing, unknown or of another shape; the message names it.
+    """
+    content = _read(Path(path))
+    found = content.get("model_state_dict", content.get("state_dict", content))
+    state = {
+        name: tensor
+        for name, tensor in found.items()
+        if not re.match(r"(decoder_list|graph_encoder\.bond_encoder)\.", name)
+    }
+    layers = len({name.split(".")[2] for name in state if name.startswith("graph_encoder.convs.")})
+    encoder = Encoder(max(1, layers))
+    expected = encoder.state_dict()
+    for name, tensor in expected.items():
+        if name not in state:
+            raise ArtefactError(f"{path}: the weight {name} {tuple(tensor.shape)} is missing")
+        if not isinstance(state[name], Tensor) or state[name].shape != tensor.shape:
+            shape = tuple(getattr(state[name], "shape", ()))
+            raise ArtefactError(f"{path}: the weight {name} has shape {shape}, expected {tuple(tensor.shape)}")
+    unknown = sorted(set(state) - set(expected))
+    if unknown:
+        raise ArtefactError(f"{path}: unknown weight {unknown[0]}")
+    encoder.load_state_dict(state)
+    return encoder.eval()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no checkpoint here; make one with: python -m learn.pretrain")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        raise ArtefactError(f"{path}: damaged, or no checkpoint ({reason})") from None
+    if not isinstance(content, dict):
+        raise ArtefactError(f"{path}: expected an {KIND}, found a {type(content).__name__}")
+    return content
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}

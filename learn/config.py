@@ -1,0 +1,90 @@
+"""All settings of a pretraining run, in one place, written into its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self
+
+from graphdb.errors import InputError
+from graphdb.walks.config import WalkConfig
+
+WIDTH = 300
+"""Width of the encoder and of an embedding (method, section 4)."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a pretraining run; the defaults are the reference's (method, section 4).
+
+    Attributes
+    ----------
+    epochs, batch_size
+        Passes over the walks, and molecules in a step.
+    lr, weight_decay
+        Of Adam. The learning rate follows cos(7/16 · pi · t / T), t the step, T the last one; no warm-up.
+    beta
+        Weight of the KL term.
+    latent
+        What decoders see: ``mean`` (mu, the paper's) or ``sample`` (reparameterised).
+    layers, dropout
+        Of the encoder; `dropout` of the decoders too.
+    seed
+        Of the weights, of dropout, of the order of molecules.
+    walk_length, walks_per_node, weighted, walk_seed
+        See `graphdb.walks.WalkConfig`.
+    walk_epochs
+        How many sets of walks are stored; epoch e trains on set e mod walk_epochs.
+    """
+
+    epochs: int = 300
+    batch_size: int = 3072
+    lr: float = 1e-4
+    weight_decay: float = 1e-8
+    beta: float = 1e-9
+    latent: Literal["mean", "sample"] = "mean"
+    layers: int = 5
+    dropout: float = 0.5
+    seed: int = 0
+    walk_length: int = 4
+    walks_per_node: int = 1
+    weighted: bool = False
+    walk_seed: int = 0
+    walk_epochs: int = 10
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 2), ("layers", 1), ("walk_epochs", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1 or self.lr <= 0 or self.beta < 0 or self.weight_decay < 0:
+            raise InputError(
+                f"dropout {self.dropout} must be in [0, 1), lr {self.lr} above 0, "
+                f"beta {self.beta} and weight decay {self.weight_decay} not negative"
+            )
+        self.walks  # noqa: B018 - checks the settings of the walks
+
+    @property
+    def walks(self) -> WalkConfig:
+        """Settings of the walks."""
+        return WalkConfig(self.walk_length, self.walks_per_node, self.weighted, self.walk_seed)
+
+    @property
+    def stored_epochs(self) -> int:
+        """Sets of walks that are stored: never more than are used."""
+        return min(self.walk_epochs, self.epochs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
+        """Make it from the settings of a checkpoint; unknown names are an `InputError`."""
+        unknown = sorted(set(settings) - {field.name for field in fields(cls)})
+        if unknown:
+            raise InputError(f"unknown setting {unknown[0]!r}")
+        return cls(**settings)
+
+
+QUICK: Mapping[str, Any] = {"epochs": 12, "batch_size": 128, "lr": 1e-3, "walk_epochs": 12}
+"""What ``--quick`` changes: a demonstration on a laptop's CPU in about a minute. Not the paper's training."""

@@ -1,0 +1,165 @@
+"""Embed molecules with a pretrained encoder: ``python -m learn.encode --smiles FILE`` or ``--graph``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graphdb.console import note, progress, run, say
+from graphdb.errors import ArtefactError, InputError
+from graphdb.files import replacing_file
+from graphdb.molecule_graphs import MoleculeGraphs
+from graphdb.workspace import Workspace
+from learn import checkpoint
+from learn.batches import to_graph_batch
+from learn.config import WIDTH
+from learn.device import resolve_device
+from learn.encoder import Encoder
+from learn.runs import newest_checkpoint
+
+BATCH_SIZE = 512
+MODEL_KEY = b"infoalign_model_hash"
+
+
+def encode(
+    smiles: Sequence[str], checkpoint_path: checkpoint.Checkpoint | Path | str, *, device: str = "auto"
+) -> npt.NDArray[np.float32]:
+    """Return the embeddings of molecules.
+
+    Parameters
+    ----------
+    smiles
+        n structures; they are standardised as ingest does it.
+    checkpoint_path
+        A checkpoint or its file.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns
+    -------
+    (n, 300) float32
+        mu of the encoder; NaN rows for structures that cannot be used.
+    """
+    return encode_with_reasons(smiles, checkpoint_path, device=device)[0]
+
+
+def encode_with_reasons(
+    smiles: Sequence[str], checkpoint_path: checkpoint.Checkpoint | Path | str, *, device: str = "auto"
+) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
+    """Return the embeddings, and a row a structure: ``inchikey``, ``smiles`` (standardised), ``reason`` (None if used)."""
+    # Chemistry is imported here, so that importing this module does not need it.
+    from ingest.features.molecule_graph import featurise
+    from ingest.standardise.molecules import standardise_table
+
+    standard = standardise_table([("smiles", text) for text in smiles])
+    embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
+    usable = np.flatnonzero(standard["inchikey"].notna().to_numpy())
+    if len(usable):
+        chosen = standard.iloc[usable]
+        # Equal molecules are encoded once.
+        distinct, place = np.unique(chosen["inchikey"].to_numpy(str), return_inverse=True)
+        first = chosen.drop_duplicates("inchikey").set_index("inchikey")["smiles"]
+        graphs = featurise([first[key] for key in distinct], list(distinct))
+        embeddings[usable] = embed_graphs(_encoder(checkpoint_path), graphs, device=device)[place]
+    return embeddings, standard
+
+
+def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "auto") -> npt.NDArray[np.float32]:
+    """Return the embeddings (n, 300) float32 of packed molecule graphs."""
+    where = resolve_device(device)
+    encoder = encoder.to(where)
+    parts = [np.empty((0, WIDTH), dtype=np.float32)]
+    with progress() as bar:
+        task = bar.add_task("encoding", total=len(graphs))
+        for begin in range(0, len(graphs), BATCH_SIZE):
+            rows = np.arange(begin, min(begin + BATCH_SIZE, len(graphs)))
+            parts.append(encoder.embed(to_graph_batch(graphs.take(rows), where)).cpu().numpy())
+            bar.advance(task, len(rows))
+    return np.concatenate(parts)
+
+
+def write_embeddings(path: Path, inchikeys: Sequence[str], vectors: npt.NDArray[np.float32], model: str) -> None:
+    """Write ``inchikey`` and ``embedding`` (fixed-size list of 300 float32) as Parquet, with the model's hash."""
+    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).ravel()), WIDTH)
+    table = pa.table({"inchikey": pa.array(list(inchikeys), pa.string()), "embedding": values})
+    with replacing_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({MODEL_KEY: model.encode()}), temporary)
+
+
+def read_embeddings(path: Path) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32], str]:
+    """Return InChIKeys (n,), embeddings (n, 300) float32 and the model's hash, as `write_embeddings` wrote them."""
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no embeddings here; make them with: python -m learn.encode --graph")
+    try:
+        table = pq.read_table(path)
+        vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, WIDTH)
+        keys = table["inchikey"].to_numpy()
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise ArtefactError(f"{path}: no embeddings in the expected form ({error})") from None
+    return keys, vectors, (table.schema.metadata or {}).get(MODEL_KEY, b"").decode()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the arguments of this command."""
+    parser = argparse.ArgumentParser(prog="python -m learn.encode", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--smiles", type=Path, metavar="FILE", help="a CSV, TSV or Parquet file with a column 'smiles'")
+    what.add_argument("--graph", action="store_true", help="every molecule of the graph")
+    parser.add_argument("--checkpoint", type=Path, help="default: that of the newest run")
+    parser.add_argument("--out", type=Path, help="Parquet file (default: workspace/embeddings.parquet for --graph)")
+    parser.add_argument("--publish", action="store_true", help="with --graph: write the embeddings into the graph too")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Encode, and say what was written where."""
+    began = time.perf_counter()
+    workspace = Workspace.default()
+    if arguments.publish and not arguments.graph:
+        raise InputError("--publish writes the graph's own molecules: use it with --graph")
+    if arguments.smiles and arguments.out is None:
+        raise InputError("--smiles needs --out FILE.parquet")
+    path = arguments.checkpoint or newest_checkpoint(workspace)
+    model = checkpoint.load(path)
+    if arguments.graph:
+        graphs = MoleculeGraphs.load(workspace.molecule_graphs)
+        keys, vectors = list(graphs.keys), embed_graphs(model.encoder(), graphs, device=arguments.device)
+    else:
+        vectors, standard = encode_with_reasons(_read_smiles(arguments.smiles), model, device=arguments.device)
+        bad = standard["inchikey"].isna().to_numpy()
+        for row in np.flatnonzero(bad)[:5]:
+            note(f"{arguments.smiles}:{row + 2}: {standard['reason'].iloc[row]}")
+        if bad.any():
+            note(f"{bad.sum():,} of {len(bad):,} structures cannot be used; their embeddings are NaN")
+        keys = standard["inchikey"].astype(object).where(~bad, None).tolist()
+    out = arguments.out or workspace.embeddings
+    write_embeddings(out, keys, vectors, model.model_hash)
+    say(f"{len(vectors):,} embeddings, model {model.model_hash[:16]}: {out} ({time.perf_counter() - began:.1f} s)")
+    if arguments.publish:
+        from learn.publish import publish
+
+        publish(keys, vectors, model.model_hash)
+
+
+def _encoder(source: checkpoint.Checkpoint | Path | str) -> Encoder:
+    return (source if isinstance(source, checkpoint.Checkpoint) else checkpoint.load(source)).encoder()
+
+
+def _read_smiles(path: Path) -> list[str]:
+    from ingest.sources.molecules import SOURCE
+
+    table = SOURCE.records(path).structures[0].table
+    return [text if isinstance(text, str) else "" for text in table["smiles"]]
+
+
+if __name__ == "__main__":
+    run(main, build_parser())

@@ -1,0 +1,70 @@
+"""The log of a run: a line of JSON a step; and its plot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphdb.errors import ArtefactError
+from graphdb.files import replacing_file
+
+SMOOTHING = 20
+"""Steps over which the drawn curves are averaged."""
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return the steps of a log, in order; none where there is no log.
+
+    A last line that a killed run left half-written is passed over.
+    """
+    if not path.exists():
+        return []
+    steps = []
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            steps.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number < len(lines):
+                raise ArtefactError(f"{path}:{number}: not valid JSON") from None
+    return steps
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Take the steps from `step` on out of a log: a run that resumes does them again."""
+    kept = [line for line in read_log(path) if line["step"] < step]
+    with replacing_file(path) as temporary:
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def plot(steps: list[dict[str, Any]], path: Path) -> None:
+    """Draw loss, cross entropy a feature space and KL over the steps, as PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    x = np.array([step["step"] for step in steps])
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    left.plot(x, [step["loss"] for step in steps], color="0.8", linewidth=0.8)
+    left.plot(x, smooth([step["loss"] for step in steps]), color="C0")
+    left.set(title="loss", xlabel="step", ylabel="nats")
+    for name in steps[0]["reconstruction"]:
+        middle.plot(x, smooth([step["reconstruction"][name] for step in steps]), label=name)
+    middle.set(title="cross entropy by feature space", xlabel="step", ylabel="nats a feature")
+    middle.legend(fontsize=7)
+    right.plot(x, smooth([step["kl"] for step in steps]), color="C3")
+    right.set(title="KL(p(z|x) || N(0, I))", xlabel="step", ylabel="nats a molecule")
+    with replacing_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+    plt.close(figure)
+
+
+def smooth(values: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the running mean over the last `SMOOTHING` values."""
+    total = np.cumsum(np.asarray(values, dtype=np.float64))
+    lagged = np.concatenate([np.zeros(min(SMOOTHING, len(total))), total[:-SMOOTHING]])
+    return (total - lagged) / np.minimum(np.arange(1, len(total) + 1), SMOOTHING)

@@ -1,0 +1,229 @@
+"""The training loop: readable from top to bottom, and the same whether it was interrupted or not.
+
+Every random number of a step comes from (seed, step), and the order of molecules from (seed, epoch); so a run that goes
+on from a checkpoint does what it would have done without the interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from graphdb.errors import InfoAlignError
+from graphdb.files import replacing_file
+from graphdb.walks.shards import ShardReader
+from learn.batches import Batch, BatchMaker
+from learn.checkpoint import Checkpoint, Position, save
+from learn.config import TrainConfig
+from learn.decoders import Decoders
+from learn.encoder import Encoder
+from learn.objectives.infoalign import Loss, loss
+
+SMALLEST_BATCH = 2
+"""Batch normalisation needs two molecules; a smaller rest of an epoch is left out of it."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did.
+
+    Attributes
+    ----------
+    epoch, step
+        Which; counted from 0.
+    loss, kl
+        Of the batch.
+    reconstructions
+        Cross entropy a feature space, in the order of the decoders.
+    lr
+        Learning rate.
+    molecules, seconds
+        Size of the batch, and how long it took.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    kl: float
+    reconstructions: tuple[float, ...]
+    lr: float
+    molecules: int
+    seconds: float
+
+
+class NonFiniteLossError(InfoAlignError):
+    """The loss of a step is not finite; the batch was saved."""
+
+
+def learning_rate(config: TrainConfig, step: int, last: int) -> float:
+    """Return lr · cos(7/16 · pi · step / last), the reference's schedule."""
+    return config.lr * math.cos(7 / 16 * math.pi * step / max(1, last))
+
+
+def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple[Encoder, Decoders]:
+    """Return new networks; their weights depend on the seed alone."""
+    torch.manual_seed(config.seed)
+    encoder, decoders = Encoder(config.layers, config.dropout), Decoders(maker.specs, config.dropout)
+    return encoder.to(device), decoders.to(device)
+
+
+def train(
+    start: Checkpoint,
+    reader: ShardReader,
+    maker: BatchMaker,
+    folder: Path,
+    device: torch.device,
+    *,
+    on_step: Callable[[StepReport], object],
+    save_every: int,
+    deadline: float = math.inf,
+) -> Checkpoint:
+    """Train from `start` to the last epoch, or to the deadline.
+
+    Parameters
+    ----------
+    start
+        Where the run stands.
+    reader
+        The walks.
+    maker
+        Makes batches of them.
+    folder
+        Of the run: ``checkpoint.pt`` is replaced there every `save_every` steps, after every epoch, and at the end.
+    device
+        Where to compute.
+    on_step
+        Is told of each step.
+    save_every
+        In steps.
+    deadline
+        By `time.monotonic`; the run stops after the step that passes it, and can go on later.
+
+    Returns
+    -------
+    Checkpoint
+        The last one, as written.
+
+    Raises
+    ------
+    NonFiniteLossError
+        If a loss is not finite. The batch is in ``nonfinite-batch.pt``; the last checkpoint stays.
+    """
+    config = start.config
+    encoder, decoders = build(config, maker, device)
+    encoder.load_state_dict(dict(start.encoder_state))
+    decoders.load_state_dict(dict(start.decoders_state))
+    networks = nn.ModuleList([encoder, decoders]).train()
+    optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    if start.optimizer_state is not None:
+        optimizer.load_state_dict(dict(start.optimizer_state))
+    last = steps_in(config, reader)
+    position = start.position
+
+    def keep(at: Position) -> Checkpoint:
+        kept = replace(
+            start,
+            encoder_state=encoder.state_dict(),
+            decoders_state=decoders.state_dict(),
+            optimizer_state=optimizer.state_dict(),
+            position=at,
+        )
+        save(folder / "checkpoint.pt", kept)
+        return kept
+
+    while position.epoch < config.epochs:
+        for walks in reader.batches(config.batch_size, config.seed, position.epoch, position.batch):
+            if len(walks) >= SMALLEST_BATCH:
+                began = time.monotonic()
+                batch = maker.make(walks)
+                torch.manual_seed(_step_seed(config.seed, position.step))
+                rate = learning_rate(config, position.step, last)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                result = _forward(encoder, decoders, batch, config)
+                if not torch.isfinite(result.total):
+                    _save_batch(folder / "nonfinite-batch.pt", batch)
+                    raise NonFiniteLossError(
+                        f"the loss is {result.total.item()} at step {position.step}; the batch is in "
+                        f"{folder / 'nonfinite-batch.pt'}, the last good state in {folder / 'checkpoint.pt'}"
+                    )
+                optimizer.zero_grad(set_to_none=True)
+                result.total.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                on_step(_report(result, position, rate, len(walks), time.monotonic() - began))
+            position = Position(position.epoch, position.batch + 1, position.step + 1)
+            if time.monotonic() > deadline:
+                return keep(position)
+            if position.step % save_every == 0:
+                keep(position)
+        position = Position(position.epoch + 1, 0, position.step)
+        if position.epoch < config.epochs:
+            keep(position)
+    return keep(position)
+
+
+def steps_in(config: TrainConfig, reader: ShardReader) -> int:
+    """Return the number of steps of a whole run."""
+    return config.epochs * reader.number_of_batches(config.batch_size)
+
+
+def _forward(encoder: Encoder, decoders: Decoders, batch: Batch, config: TrainConfig) -> Loss:
+    mu, sigma = encoder(batch.graphs)
+    latent = mu if config.latent == "mean" else mu + sigma * torch.randn_like(sigma)
+    return loss(mu, sigma, decoders(latent), batch.weight_sums, batch.target_sums, config.beta)
+
+
+def _report(result: Loss, position: Position, rate: float, molecules: int, seconds: float) -> StepReport:
+    return StepReport(
+        epoch=position.epoch,
+        step=position.step,
+        loss=result.total.item(),
+        kl=result.kl.item(),
+        reconstructions=tuple(value.item() for value in result.reconstructions),
+        lr=rate,
+        molecules=molecules,
+        seconds=seconds,
+    )
+
+
+def _step_seed(seed: int, step: int) -> int:
+    # Any mixing will do that keeps the steps of near seeds apart (the constant is 2^64 over the golden ratio).
+    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
+
+
+def _save_batch(path: Path, batch: Batch) -> None:
+    graphs = batch.graphs
+    content: dict[str, Any] = {
+        "x": graphs.x,
+        "edge_index": graphs.edge_index,
+        "edge_attr": graphs.edge_attr,
+        "batch": graphs.batch,
+        "weight_sums": [tensor.clone() for tensor in batch.weight_sums],
+        "target_sums": list(batch.target_sums),
+    }
+    with replacing_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def as_line(report: StepReport, names: tuple[str, ...]) -> str:
+    """Return a step as one line of JSON; `names` are those of the reconstructions."""
+    return json.dumps(
+        {
+            "epoch": report.epoch,
+            "step": report.step,
+            "loss": report.loss,
+            "kl": report.kl,
+            "reconstruction": dict(zip(names, report.reconstructions, strict=True)),
+            "lr": report.lr,
+            "molecules": report.molecules,
+            "seconds": round(report.seconds, 4),
+        }
+    )
