@@ -75,11 +75,11 @@ def head_result(
     labels: Labels,
     parts: SplitIndices,
     embeddings: npt.NDArray[np.float32],
-    *,
     system: str,
     seeds: Iterable[int],
     config: HeadConfig | None = None,
     device: str = "cpu",
+    *,
     on_seed: Callable[[int], None] | None = None,
 ) -> Result:
     """Train one head a seed on frozen embeddings, and score it on the test set.
@@ -119,8 +119,8 @@ def forest_result(
     data: TaskData,
     labels: Labels,
     parts: SplitIndices,
-    *,
     seeds: Iterable[int],
+    *,
     on_seed: Callable[[int], None] | None = None,
 ) -> Result:
     """Fit one random forest a seed on the train set, and score it on the test set.

@@ -1,7 +1,7 @@
 """Evaluate a pretrained encoder on a downstream data set: ``python -m learn.finetune --task chembl2k --data PATH``.
 
-The encoder stays frozen, so its embeddings are computed once; a head is trained on them for every seed, and a random
-forest on fingerprints stands beside it.
+The encoder stays frozen, so its embeddings are computed once; a head is trained on them for every seed. Beside it stand
+the same encoder before pretraining, and a random forest on fingerprints.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import InputError
 from graphdb.files import sha256, versions, write_json
 from graphdb.workspace import Workspace
-from learn.checkpoint import HeldOut
+from learn.checkpoint import Checkpoint, HeldOut
 from learn.checkpoint import load as load_checkpoint
 from learn.downstream import Result, forest_result, head_result
 from learn.encode import encode
+from learn.encoder import Encoder
 from learn.head import HeadConfig
 from learn.metrics import THRESHOLDS
 from learn.runs import newest_checkpoint
@@ -50,8 +53,27 @@ def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
     return None
 
 
-def encodable(data: TaskData, embeddings: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+def untrained(model: Checkpoint) -> Checkpoint:
+    """Return `model` with the encoder as it is before any training, with random weights from the run's seed.
+
+    A wide random encoder does well on its own (docs/decisions/0007), so that a score says something about pretraining
+    only beside this one's.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(model.config.seed)
+        encoder = Encoder(model.config.layers, model.config.dropout)
+    return replace(model, encoder_state=encoder.state_dict())
+
+
+def encodable(data: TaskData, *embeddings: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
     """Take the labels away from molecules that have no embedding, so that all systems see the same molecules.
+
+    Parameters
+    ----------
+    data
+        n molecules.
+    embeddings
+        (n, d) each; not finite where there is none.
 
     Returns
     -------
@@ -63,7 +85,7 @@ def encodable(data: TaskData, embeddings: npt.NDArray[np.float32]) -> tuple[npt.
     InputError
         If no molecule has an embedding.
     """
-    known = np.isfinite(embeddings).all(axis=1)
+    known = np.logical_and.reduce([np.isfinite(x).all(axis=1) for x in embeddings])
     if not known.any():
         raise InputError("the encoder gives no finite embedding for any molecule", path=data.path)
     labels = data.labels.copy()
@@ -86,30 +108,29 @@ def main(arguments: argparse.Namespace) -> None:
         )
     parts = split(data)
     note(f"encoding {len(data.smiles):,} molecules of {data.task.title} with {path}")
-    embeddings = encode(data.smiles, model, device=arguments.device)
-    labels, left_out = encodable(data, embeddings)
+    embeddings = {
+        "InfoAlign embedding + head" + (" (LEAKAGE: not held out)" if leakage else ""): encode(
+            data.smiles, model, device=arguments.device
+        )
+    }
+    if not arguments.no_baseline:
+        embeddings["the same, encoder not pretrained"] = encode(data.smiles, untrained(model), device=arguments.device)
+    labels, left_out = encodable(data, *embeddings.values())
     if left_out:
         note(f"{left_out:,} molecules have no embedding and are left out, for the baseline too")
 
-    system = "InfoAlign embedding + head" + (" (LEAKAGE: not held out)" if leakage else "")
-    with _counting("head, seeds", arguments.seeds) as advance:
-        results = [
-            head_result(
-                data,
-                labels,
-                parts,
-                embeddings,
-                system=system,
-                seeds=range(arguments.seeds),
-                config=HeadConfig(epochs=arguments.epochs),
-                device=arguments.device,
-                on_seed=advance,
+    results = []
+    config = HeadConfig(epochs=arguments.epochs)
+    for system, x in embeddings.items():
+        with _counting(f"{system}, seeds", arguments.seeds) as advance:
+            seeds = range(arguments.seeds)
+            results.append(
+                head_result(data, labels, parts, x, system, seeds, config, arguments.device, on_seed=advance)
             )
-        ]
     if not arguments.no_baseline:
         n_seeds = arguments.baseline_seeds or min(arguments.seeds, data.task.baseline_seeds)
         with _counting("random forest, seeds", n_seeds) as advance:
-            results.append(forest_result(data, labels, parts, seeds=range(n_seeds), on_seed=advance))
+            results.append(forest_result(data, labels, parts, range(n_seeds), on_seed=advance))
 
     seconds = time.monotonic() - started
     record = _record(data, parts, path, model.model_hash, results, leakage, left_out, arguments, seconds)
@@ -140,7 +161,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--baseline-seeds", type=_positive, help="seeds of the random forest (default: what fits in some three minutes)"
     )
-    parser.add_argument("--no-baseline", action="store_true", help="leave the random forest out")
+    parser.add_argument(
+        "--no-baseline", action="store_true", help="leave the random forest and the untrained encoder out"
+    )
     parser.add_argument(
         "--allow-leakage", action="store_true", help="go on although pretraining saw these molecules; the table says so"
     )

@@ -16,12 +16,12 @@ import torch
 from graphdb.console import run
 from graphdb.files import sha256
 from learn import finetune, tasks
-from learn.checkpoint import Checkpoint, HeldOut, Position, save
+from learn.checkpoint import Checkpoint, HeldOut, Position, load, save
 from learn.config import TrainConfig
 from learn.encoder import Encoder
 from learn.runs import CHECKPOINT
 
-SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=3, baseline_seeds=2)
+SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=4, baseline_seeds=2)
 
 
 RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "[Na+].[Cl-].C1CCC1"]
@@ -43,12 +43,12 @@ def _smiles() -> list[str]:
 
 @pytest.fixture
 def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small file of ChEMBL2K's form: has nitrogen, is aromatic, and a task of a single class."""
+    """A small file of ChEMBL2K's form: has nitrogen, is aromatic, a single class, noise."""
     monkeypatch.setitem(tasks.TASKS, "chembl2k", SMALL)
-    lines = ["smiles,inchikey,Metadata_JCP2022,ChEMBL_ID,NITROGEN,AROMATIC,ALWAYS"]
+    lines = ["smiles,inchikey,Metadata_JCP2022,ChEMBL_ID,NITROGEN,AROMATIC,ALWAYS,NOISE"]
     for row, text in enumerate(_smiles()):
         aromatic = "" if row % 7 == 0 else str(float("c" in text))
-        lines.append(f"{text},KEY,J{row},C{row},{float('N' in text or 'n' in text)},{aromatic},1.0")
+        lines.append(f"{text},KEY,J{row},C{row},{float('N' in text or 'n' in text)},{aromatic},1.0,{row * row % 7 % 2}")
     path = tmp_path / "assays.csv.gz"
     path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode()))
     return path
@@ -61,8 +61,8 @@ def checkpoint_file(tmp_path: Path, data_file: Path) -> Path:
 
 
 def _save(path: Path, *holdout: HeldOut) -> Path:
-    torch.manual_seed(0)
-    config = TrainConfig(layers=1)
+    torch.manual_seed(1)
+    config = TrainConfig(layers=1, seed=0)
     state = Encoder(config.layers, config.dropout).state_dict()
     save(path, Checkpoint(config, (), state, {}, None, Position(), "snapshot", "graph", holdout=holdout))
     return path
@@ -81,19 +81,21 @@ def test_it_scores_the_head_beside_the_forest(
     assert _run(*words, "--device", "cpu") == 0
     printed = capsys.readouterr()
     record = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())
-    head, forest = record["results"]
-    assert (head["seeds"], forest["seeds"]) == ([0, 1, 2], [0, 1])
-    assert head["tasks_scored"] == forest["tasks_scored"] == 2
+    head, untrained, forest = record["results"]
+    assert (head["seeds"], untrained["seeds"], forest["seeds"]) == ([0, 1, 2], [0, 1, 2], [0, 1])
+    assert head["tasks_scored"] == untrained["tasks_scored"] == forest["tasks_scored"] == 3
+    # The checkpoint's weights are those of seed 1, the untrained encoder's those of the run's seed 0.
+    assert head["by_task"]["NOISE"] != untrained["by_task"]["NOISE"]
+    assert min(head["by_task"]["NITROGEN"]) > 0.8
     assert head["by_task"]["ALWAYS"] == [None] * 3
     assert head["mean"] == pytest.approx(np.mean(head["by_seed"]))
     assert head["deviation"] == pytest.approx(np.std(head["by_seed"], ddof=1))
-    assert 0.5 < head["mean"] <= 1
     assert set(head["shares_above"]) == {"0.80", "0.85", "0.90", "0.95"}
     assert record["split"] == {"name": "scaffold", "train": 36, "valid": 9, "test": 15}
     assert record["molecules_without_embedding"] == 5  # the five with sodium
     assert record["data"]["sha256"] == sha256(data_file)
     assert record["leakage"] is None
-    assert "2 of 3 tasks" in " ".join(printed.out.split())
+    assert "3 of 4 tasks" in " ".join(printed.out.split())
     assert "1 tasks have a single class" in printed.out
     assert "5 molecules have no embedding" in printed.err
     assert "LEAKAGE" not in printed.out
@@ -186,3 +188,14 @@ def test_the_newest_run_is_taken_where_no_checkpoint_is_named(
     os.utime(checkpoint_file, (0, 0))
     assert _run(*words) == 0
     assert (other.parent / "finetune-chembl2k.json").exists()
+
+
+def test_the_untrained_encoder_is_what_the_runs_seed_makes(checkpoint_file: Path) -> None:
+    model = load(checkpoint_file)
+    torch.manual_seed(model.config.seed)
+    expected = Encoder(model.config.layers, model.config.dropout).state_dict()
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    found = finetune.untrained(model).encoder_state
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
