@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from graphdb.schema import EDGES, NODES, SCHEMA_VERSION, PropertyType
-from graphdb.tables import GraphTables
+from graphdb.tables import EdgeKind, GraphTables
 
 Row = dict[str, Any]
+
+# One encoder for all rows: `json.dumps` with options makes a new one for each.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def content_hash(tables: GraphTables) -> str:
@@ -27,10 +31,14 @@ def content_hash(tables: GraphTables) -> str:
     for node_type, schema in NODES.items():
         _update(digest, str(node_type), rows_of(tables.nodes.get(node_type), schema.properties))
     for kind in sorted(tables.edges):
-        properties = {"src": NODES[kind.source].key_type, "dst": NODES[kind.target].key_type}
-        rows = rows_of(tables.edges[kind], {**properties, **EDGES[kind.edge_type].properties})
-        _update(digest, " ".join(kind), rows)
+        _update(digest, " ".join(kind), rows_of(tables.edges[kind], edge_columns(kind)))
     return digest.hexdigest()
+
+
+def edge_columns(kind: EdgeKind) -> dict[str, PropertyType]:
+    """Return the columns of an edge table: the keys of both ends, then the properties."""
+    ends = {"src": NODES[kind.source].key_type, "dst": NODES[kind.target].key_type}
+    return {**ends, **EDGES[kind.edge_type].properties}
 
 
 def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) -> list[Row]:
@@ -42,6 +50,11 @@ def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) 
         Columns that are no property are an error; properties without a column are missing.
     properties
         Names and types.
+
+    Returns
+    -------
+    list
+        A dict a row; names in alphabetical order.
     """
     if table is None or table.empty:
         return []
@@ -49,7 +62,7 @@ def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) 
     if unknown:
         raise ValueError(f"columns that the schema does not know: {sorted(unknown)}")
     names = sorted(table.columns)
-    columns = [[plain(value, properties[name]) for value in table[name].tolist()] for name in names]
+    columns = [_plain_column(table[name].tolist(), properties[name]) for name in names]
     return [
         {name: value for name, value in zip(names, values, strict=True) if value is not None}
         for values in zip(*columns, strict=True)
@@ -60,24 +73,48 @@ def plain(value: Any, kind: PropertyType) -> Any:
     """Return one value in the type that the schema says; None for None, NaN, NA and the empty list.
 
     A float whose value is whole stays a float: Neo4j keeps the two apart.
+
+    Raises
+    ------
+    ValueError
+        If the value is of another type and cannot be brought to this one unchanged.
     """
+    return _plain_column([value], kind)[0]
+
+
+def _plain_column(values: Sequence[Any], kind: PropertyType) -> list[Any]:
     if kind == "strings":
-        return sorted(str(item) for item in value) if isinstance(value, list | tuple) and len(value) else None
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
+        return [_strings(value) for value in values]
+    missing = [value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) for value in values]
     match kind:
         case "string":
-            return str(value)
+            return [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
         case "integer":
-            return int(value)
+            return [None if gone else _integer(value) for value, gone in zip(values, missing, strict=True)]
         case "float":
-            return float(value)
+            return [None if gone else float(value) for value, gone in zip(values, missing, strict=True)]
         case "boolean":
-            return bool(value)
+            return [None if gone else bool(value) for value, gone in zip(values, missing, strict=True)]
+
+
+def _integer(value: Any) -> int:
+    number = int(value)
+    if number != value:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return number
+
+
+def _strings(value: Any) -> list[str] | None:
+    """Return a sorted list; None for an empty one: no list and a list of nothing are the same."""
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        return sorted(map(str, value)) or None
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    raise ValueError(f"expected a list of strings, got {value!r}")
 
 
 def _update(digest: Any, name: str, rows: Iterable[Row]) -> None:
-    lines = sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+    lines = sorted(map(_encode, rows))
     if lines:
         digest.update(f"{name} {len(lines)}\n".encode())
         digest.update("\n".join(lines).encode())

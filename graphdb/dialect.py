@@ -5,8 +5,8 @@ Known differences (each held by a test in ``tests/contract``)
   the transaction, but a dropped constraint or a new index stays. So `GraphStore.read` looks for writing clauses first.
 - ``EXPLAIN`` of a schema statement executes it on ArcadeDB, so it cannot serve as that check.
 - An auto-commit query is atomic on Neo4j alone, so every write is a managed transaction.
-- The vector index is made and asked by Cypher on Neo4j, by ArcadeDB's SQL over HTTP on the embedded graph
-  (`graphdb.vectors`).
+- A vector index is asked by the same Cypher, under another name. It is made by Cypher on Neo4j; ArcadeDB makes it by
+  its own SQL alone, which Bolt does not carry, so the helper process of the embedded graph does it when it starts.
 - A unique constraint lets nodes without the key pass on both engines.
 - ``shortestPath`` is known to both, ``SHORTEST k`` to Neo4j alone.
 """
@@ -17,9 +17,25 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from graphdb.schema import NODES
+from graphdb.schema import EMBEDDING_DIMENSION, EMBEDDING_INDEX, NODES, NodeType
 
 Engine = Literal["neo4j", "arcadedb"]
+
+_LABEL = NodeType.MOLECULE
+VECTOR_INDEX: dict[Engine, str] = {"neo4j": EMBEDDING_INDEX, "arcadedb": f"{_LABEL}[embedding]"}
+"""Name of the index over the molecules' embeddings, for ``db.index.vector.queryNodes``."""
+
+NEO4J_VECTOR_INDEX = (
+    f"CREATE VECTOR INDEX {EMBEDDING_INDEX} IF NOT EXISTS FOR (n:{_LABEL}) ON (n.embedding) OPTIONS "
+    f"{{indexConfig: {{`vector.dimensions`: {EMBEDDING_DIMENSION}, `vector.similarity_function`: 'cosine'}}}}"
+)
+ARCADEDB_VECTOR_INDEX = (
+    f"CREATE VERTEX TYPE {_LABEL} IF NOT EXISTS",
+    f"CREATE PROPERTY {_LABEL}.embedding IF NOT EXISTS ARRAY_OF_FLOATS",
+    f"CREATE INDEX IF NOT EXISTS ON {_LABEL} (embedding) LSM_VECTOR "
+    f'METADATA {{"dimensions": {EMBEDDING_DIMENSION}, "similarity": "COSINE"}}',
+)
+"""Statements of ArcadeDB's SQL; each can be run again."""
 
 # Text in which a word is no clause: strings, quoted names, comments.
 _QUOTED = re.compile(

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from graphdb.dialect import ARCADEDB_VECTOR_INDEX
 from graphdb.embedded import DATABASE, ensure_password, is_mine, write_state
 
 DEFAULT_HEAP = "2g"
@@ -38,8 +39,9 @@ def main(folder: Path, bolt_port: int, http_port: int) -> None:
     )
     server.start()
     try:
-        if not (folder / "databases" / DATABASE).exists():
-            server.create_database(DATABASE)
+        database = server.create_database(DATABASE)  # opens it where it exists
+        for statement in ARCADEDB_VECTOR_INDEX:
+            database.command("sql", statement)
         write_state(folder, bolt_port, http_port)
         # Whoever deletes the workspace leaves no server behind that nobody can find any more.
         # Sleeping in slices lets Python see the signal; a threading.Event could lock itself out in the handler.

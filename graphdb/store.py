@@ -47,8 +47,8 @@ class GraphStore:
         Bolt address.
     read_only
         Whether writes are refused.
-    server
-        The helper process, where the store was opened on the workspace's own embedded graph.
+    auth, database
+        What the connection was opened with; `graphdb.ogm` opens another with it.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class GraphStore:
         uri: str,
         engine: Engine,
         *,
+        auth: tuple[str, str],
         database: str | None,
         read_only: bool,
-        server: embedded.EmbeddedServer | None = None,
     ) -> None:
         self._driver = driver
-        self._database = database
+        self.auth = auth
+        self.database = database
         self.uri = uri
         self.engine: Engine = engine
         self.read_only = read_only
-        self.server = server
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +165,7 @@ class GraphStore:
 
     def _run(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
         try:
-            with self._driver.session(database=self._database, default_access_mode=access) as session:
+            with self._driver.session(database=self.database, default_access_mode=access) as session:
                 if access == neo4j.READ_ACCESS:
                     return session.execute_read(work)
                 return session.execute_write(work)
@@ -182,7 +182,7 @@ def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
     folder = Workspace.default().graph
     server = embedded.start(folder)
     password = embedded.read_password(folder)
-    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only, server=server)
+    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only)
 
 
 def translate(error: Exception, uri: str) -> GraphError:
@@ -198,15 +198,7 @@ def translate(error: Exception, uri: str) -> GraphError:
     return GraphError(" ".join(str(error).split()) or type(error).__name__)
 
 
-def _open(
-    uri: str,
-    username: str,
-    password: str,
-    database: str | None,
-    *,
-    read_only: bool,
-    server: embedded.EmbeddedServer | None = None,
-) -> GraphStore:
+def _open(uri: str, username: str, password: str, database: str | None, *, read_only: bool) -> GraphStore:
     if not uri.startswith(SCHEMES):
         raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
     try:
@@ -230,7 +222,7 @@ def _open(
             raise GraphUnavailableError(f"no graph server answers at {uri} ({error})") from error
         raise translate(error, uri) from error
     engine = dialect.engine_of(agent)
-    return GraphStore(driver, uri, engine, database=database, read_only=read_only, server=server)
+    return GraphStore(driver, uri, engine, auth=(username, password), database=database, read_only=read_only)
 
 
 def _consume(transaction: neo4j.ManagedTransaction, cypher: str, parameters: dict[str, Any]) -> None:

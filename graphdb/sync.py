@@ -7,42 +7,18 @@ sending it twice is as sending it once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from graphdb.console import progress
-from graphdb.content import Row, content_hash, rows_of
+from graphdb.content import Row, content_hash
+from graphdb.diff import Changes, diff, edge_identity
 from graphdb.errors import GraphError, InputError
 from graphdb.export import read_tables
 from graphdb.meta import GraphMeta, read_meta, write_meta
 from graphdb.schema import EDGES, NODES, EdgeSchema, NodeType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
-
-
-@dataclass(frozen=True)
-class Changes:
-    """The difference of two tables of one type, as rows to write.
-
-    Attributes
-    ----------
-    added, updated
-        Whole rows; an updated row also lists under ``None``-valued names what must be taken away.
-    deleted
-        Rows of which the identity alone counts.
-    unchanged
-        How many rows are the same.
-    """
-
-    added: list[Row] = field(default_factory=list)
-    updated: list[Row] = field(default_factory=list)
-    deleted: list[Row] = field(default_factory=list)
-    unchanged: int = 0
-
-    @property
-    def total(self) -> int:
-        """Number of rows that differ."""
-        return len(self.added) + len(self.updated) + len(self.deleted)
 
 
 @dataclass(frozen=True)
@@ -75,6 +51,11 @@ class SyncReport:
     def total_deleted(self) -> int:
         """Nodes and edges that are no longer wanted."""
         return sum(len(changes.deleted) for changes in self._all)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the graph already held all of it, and nothing else."""
+        return not any(changes.total for changes in self._all)
 
     @property
     def _all(self) -> list[Changes]:
@@ -114,14 +95,18 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
     Raises
     ------
     GraphError
-        If the graph, read back, is not what was written.
+        If `wanted` is no graph (see `graphdb.diff.diff`), or the graph, read back, is not what was written.
     """
+    present_meta = read_meta(store)
     store.ensure_schema()
     nodes, edges = diff(read_tables(store), wanted)
     wanted_hash = content_hash(wanted)
     meta = GraphMeta(tuple(sorted(sources)), "complete", wanted_hash)
-    if any(changes.total for changes in (*nodes.values(), *edges.values())):
-        write_meta(store, GraphMeta(meta.sources, "loading"))
+    report = SyncReport(wanted_hash, nodes, edges)
+    if not report.unchanged:
+        # Until the end the graph is part of both: `--add` and `--replace` are asked about either.
+        begun = {*meta.sources, *(present_meta.sources if present_meta else ())}
+        write_meta(store, GraphMeta(tuple(sorted(begun)), "loading"))
         _write(store, nodes, edges)
         found_hash = content_hash(read_tables(store))
         if found_hash != wanted_hash:
@@ -129,43 +114,9 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
                 f"the graph read back has content hash {found_hash[:16]}, expected {wanted_hash[:16]}; "
                 "something else has written to it meanwhile: run the same command again"
             )
-    if read_meta(store) != meta:
+    if not report.unchanged or present_meta != meta:
         write_meta(store, meta)
-    return SyncReport(wanted_hash, nodes, edges)
-
-
-def diff(present: GraphTables, wanted: GraphTables) -> tuple[dict[NodeType, Changes], dict[EdgeKind, Changes]]:
-    """Return what must be written to turn `present` into `wanted`, by node type and edge kind."""
-    nodes = {}
-    for node_type, schema in NODES.items():
-        old = rows_of(present.nodes.get(node_type), schema.properties)
-        nodes[node_type] = _changes(old, rows_of(wanted.nodes.get(node_type), schema.properties), (schema.key,))
-    edges = {}
-    for kind in sorted({*present.edges, *wanted.edges}):
-        edge_schema = EDGES[kind.edge_type]
-        properties = {
-            "src": NODES[kind.source].key_type,
-            "dst": NODES[kind.target].key_type,
-            **edge_schema.properties,
-        }
-        old = rows_of(present.edges.get(kind), properties)
-        edges[kind] = _changes(old, rows_of(wanted.edges.get(kind), properties), ("src", "dst", *edge_schema.identity))
-    return nodes, edges
-
-
-def _changes(present: list[Row], wanted: list[Row], identity: tuple[str, ...]) -> Changes:
-    old = {tuple(row[name] for name in identity): row for row in present}
-    new = {tuple(row[name] for name in identity): row for row in wanted}
-    if len(new) != len(wanted):
-        raise GraphError(f"{len(wanted) - len(new)} rows have the same identity {identity}")
-    changes = Changes(unchanged=sum(old.get(key) == row for key, row in new.items()))
-    for key, row in new.items():
-        if key not in old:
-            changes.added.append(row)
-        elif old[key] != row:
-            changes.updated.append({**dict.fromkeys(old[key]), **row})
-    changes.deleted.extend(row for key, row in old.items() if key not in new)
-    return changes
+    return report
 
 
 def _write(store: GraphStore, nodes: Mapping[NodeType, Changes], edges: Mapping[EdgeKind, Changes]) -> None:
@@ -184,7 +135,7 @@ def _write(store: GraphStore, nodes: Mapping[NodeType, Changes], edges: Mapping[
             rows = _packed(changes.added + changes.updated, (NODES[node_type].key,))
             send(f"write {node_type}", _merge_node(node_type), rows)
         for kind, changes in edges.items():
-            rows = _packed(changes.added + changes.updated, ("src", "dst", *EDGES[kind.edge_type].identity))
+            rows = _packed(changes.added + changes.updated, edge_identity(kind))
             send(f"write {kind.edge_type}", _merge_edge(kind), rows)
 
 

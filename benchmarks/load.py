@@ -1,0 +1,187 @@
+"""Rates of the graph: nodes/s and edges/s loaded, export, content hash, a second load, and nearest neighbours.
+
+The graph is random and of the paper's size (276,855 nodes and 366,384 edges; InfoAlign, arXiv 2406.12056), with the
+properties that an ingest writes. It goes to an embedded graph in a temporary folder, or with ``--uri`` to a server,
+whose graph must be empty and is emptied again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.report import write_report
+from graphdb import connect, embedded
+from graphdb.console import note, print_table, run, say
+from graphdb.content import content_hash
+from graphdb.errors import InputError
+from graphdb.export import read_tables
+from graphdb.meta import read_meta
+from graphdb.schema import EDGES, EMBEDDING_DIMENSION, META_LABEL, NODES, EdgeType, NodeType
+from graphdb.store import GraphStore
+from graphdb.sync import sync
+from graphdb.tables import EdgeKind, GraphTables
+from graphdb.vectors import nearest, publish
+from graphdb.workspace import Workspace
+
+NODE_COUNTS = {
+    NodeType.MOLECULE: 129_592,
+    NodeType.GENE: 4_533,
+    NodeType.MORPHOLOGY: 128_935,
+    NodeType.EXPRESSION: 13_795,
+}
+# The paper gives the sum alone; this is a plausible division of it.
+EDGE_COUNTS = {
+    EdgeType.HAS_MORPHOLOGY: 120_000,
+    EdgeType.HAS_EXPRESSION: 13_795,
+    EdgeType.INTERACTS: 60_000,
+    EdgeType.BINDS: 11_000,
+    EdgeType.CHANGES_EXPRESSION: 40_000,
+    EdgeType.SIMILAR_STRUCTURE: 80_000,
+    EdgeType.SIMILAR_MORPHOLOGY: 41_589,
+}
+VECTORS = 10_000
+QUERIES = 50
+SPACE = "bench-1"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the arguments of this benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the rates to this file")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the graph, the paper's being 1 (default: 1)")
+    parser.add_argument("--uri", help="a server to load into; user and password from NEO4J_USERNAME, NEO4J_PASSWORD")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure, print, and write the report."""
+    with _empty_graph(arguments.uri) as store:
+        rows = measure(store, arguments.scale)
+    print_table("Graph", ["what", "value", "unit"], [[row["name"], row["value"], row["unit"]] for row in rows])
+    if arguments.json:
+        write_report(arguments.json, "load", rows)
+        say(f"written to {arguments.json}")
+
+
+def measure(store: GraphStore, scale: float) -> list[dict[str, Any]]:
+    """Return the rows of the report."""
+    rows: list[dict[str, Any]] = []
+    started = time.perf_counter()
+
+    def add(name: str, amount: float, unit: str) -> None:
+        nonlocal started
+        seconds = time.perf_counter() - started
+        value = amount / seconds if unit.endswith("/s") else seconds * 1000 / amount if unit == "ms" else seconds
+        rows.append({"name": name, "value": value, "unit": unit, "engine": store.engine, **size})
+        note(f"{name}: {value:,.1f} {unit}")
+        started = time.perf_counter()
+
+    tables = random_tables(scale)
+    nodes, edges = sum(tables.node_counts().values()), sum(tables.edge_counts().values())
+    size = {"nodes": nodes, "edges": edges}
+    started = time.perf_counter()
+    wanted = content_hash(tables)
+    add("content hash", 1, "s")
+    sync(store, GraphTables(tables.nodes), sources=["bench"])
+    add("nodes loaded and verified", nodes, "nodes/s")
+    sync(store, tables, sources=["bench"])
+    add("edges loaded and verified", edges, "edges/s")
+    read_tables(store)
+    add("graph exported", 1, "s")
+    if sync(store, tables, sources=["bench"]).content_hash != wanted:
+        raise AssertionError("the graph does not hold what was written")
+    add("second load, nothing to write", 1, "s")
+    rng = np.random.default_rng(1)
+    keys = tables.nodes[NodeType.MOLECULE]["inchikey"].tolist()[:VECTORS]
+    vectors = rng.standard_normal((len(keys), EMBEDDING_DIMENSION), dtype=np.float32)
+    started = time.perf_counter()
+    publish(store, keys, vectors, "bench")
+    add("embeddings published", len(keys), "vectors/s")
+    nearest(store, vectors[0], 10)
+    add("first nearest-neighbour query", 1, "ms")
+    for vector in vectors[:QUERIES]:
+        nearest(store, vector, 10)
+    add("nearest-neighbour query", min(QUERIES, len(vectors)), "ms")
+    return rows
+
+
+def random_tables(scale: float, seed: int = 0) -> GraphTables:
+    """Return a random context graph of `scale` times the paper's size."""
+    rng = np.random.default_rng(seed)
+    nodes, keys = {}, {}
+    for node_type, count in NODE_COUNTS.items():
+        schema = NODES[node_type]
+        number = np.arange(max(2, round(scale * count)))
+        if schema.key_type == "integer":
+            keys[node_type] = number.astype(object)
+        else:
+            keys[node_type] = np.array([f"{node_type.upper()}-{index:014d}" for index in number], dtype=object)
+        columns: dict[str, Any] = {schema.key: keys[node_type]}
+        for name, kind in schema.properties.items():
+            if name == schema.key or name.endswith("_ids") or name in {"synonyms", "plate"}:
+                continue
+            columns[name] = {
+                "string": [f"{name} {index}" for index in number],
+                "strings": [["bench"]] * len(number),
+                "integer": number % 7,
+                "float": rng.random(len(number)),
+                "boolean": number % 2 == 0,
+            }[kind]
+        if "feature_space" in columns:
+            columns["feature_space"] = SPACE
+        nodes[node_type] = pd.DataFrame(columns)
+    edges = {}
+    for edge_type, count in EDGE_COUNTS.items():
+        edge_schema = EDGES[edge_type]
+        kind = EdgeKind(edge_type, *edge_schema.endpoints[0])
+        sources, targets = len(keys[kind.source]), len(keys[kind.target])
+        wanted = max(1, round(scale * count))
+        pairs = np.unique(rng.integers(sources * targets, size=round(1.05 * wanted) + 5))
+        source, target = np.divmod(rng.permutation(pairs)[:wanted], targets)
+        table = pd.DataFrame({"src": keys[kind.source][source], "dst": keys[kind.target][target]})
+        table["weight"] = rng.random(len(table))
+        for name in edge_schema.identity:
+            table[name] = SPACE
+        if "value" in edge_schema.properties:
+            table["value"] = rng.standard_normal(len(table))
+        if "sources" in edge_schema.properties:
+            table["sources"] = [["bench"]] * len(table)
+        edges[kind] = table
+    return GraphTables(nodes, edges)
+
+
+@contextmanager
+def _empty_graph(uri: str | None) -> Iterator[GraphStore]:
+    if uri is not None:
+        with connect(uri) as store:
+            if read_meta(store) is not None or any(store.node_counts().values()):
+                raise InputError(f"the graph at {uri} is not empty; nothing was measured")
+            try:
+                yield store
+            finally:
+                sync(store, GraphTables(), sources=[])
+                store.write(f"MATCH (m:{META_LABEL}) DELETE m")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NEO4J_URI"] = ""  # wins over an .env file
+        os.environ["INFOALIGN_WORKSPACE"] = folder
+        graph = Workspace.default().graph
+        try:
+            with connect() as store:
+                yield store
+        finally:
+            embedded.stop(graph)
+
+
+if __name__ == "__main__":
+    run(main, build_parser())
