@@ -65,10 +65,11 @@ def reject_counts(rejects: pd.DataFrame) -> list[dict[str, Any]]:
     if rejects.empty:
         return []
     kinds = rejects.assign(reason=rejects["reason"].astype(str).map(reason_kind))
-    counts = kinds.groupby(["source", "reason", "kept"]).size().sort_values(ascending=False)
+    counts = kinds.groupby(["source", "reason", "kept"]).size().rename("count").reset_index()
+    counts = counts.sort_values(["count", "source", "reason"], ascending=[False, True, True])
     return [
-        {"source": source, "reason": reason, "kept": bool(kept), "count": int(count)}
-        for (source, reason, kept), count in counts.items()
+        {"source": row.source, "reason": row.reason, "kept": bool(row.kept), "count": int(row.count)}
+        for row in counts.astype(object).itertuples(index=False)
     ]
 
 

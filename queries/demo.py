@@ -1,0 +1,143 @@
+"""The main job from end to end on the demo data, command by command; ``make demo`` runs this.
+
+Each command is printed before it runs, so that it can be repeated by hand. At the end stands what was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphdb import connect
+from graphdb.console import print_table, run, say
+from graphdb.errors import InfoAlignError
+from graphdb.files import read_json
+from graphdb.store import GraphStore
+from graphdb.walks.shards import ShardReader
+from graphdb.workspace import Workspace
+
+DRUG = "imatinib"
+NEIGHBOURS = 5
+EPOCHS = 12
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the arguments of this command."""
+    parser = argparse.ArgumentParser(prog="python -m queries.demo", description=__doc__)
+    parser.add_argument("--drug", default=DRUG, help=f"whose neighbours are shown (default {DRUG})")
+    return parser
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Run the commands and sum up."""
+    began = time.perf_counter()
+    workspace = Workspace.default()
+    picture = workspace.root / f"{arguments.drug}.html"
+    commands = (
+        ("ingest.all", "--source", "demo"),
+        ("graphdb.walks", "export", "--epochs", str(EPOCHS)),
+        ("learn.pretrain", "--quick", "--epochs", str(EPOCHS), "--run", "demo"),
+        ("learn.encode", "--graph", "--publish", "--checkpoint", str(workspace.runs / "demo" / "checkpoint.pt")),
+        ("queries.neighbourhood", arguments.drug, "--limit", "15", "--html", str(picture)),
+    )
+    for command in commands:
+        _run(command)
+    say(f"\n{'=' * 20} what was made {'=' * 20}")
+    _summarise(workspace, arguments.drug)
+    say(f"\n{time.perf_counter() - began:.0f} s in all. A picture of the neighbourhood: {picture}")
+    say("To look further (docs/cypher.md has twenty queries):")
+    say(f"  {Path(sys.executable)} -m queries.neighbourhood {arguments.drug}")
+    query = "MATCH (m:Molecule)-[:TARGETS]->(g:Gene {symbol: 'ABL1'}) RETURN m.name"
+    say(f"  {Path(sys.executable)} -m queries.cypher {shlex.quote(query)}")
+    say(f"  {Path(sys.executable)} -m graphdb.server stop        # the graph goes on running until then")
+
+
+def _run(command: Sequence[str]) -> None:
+    say(f"\n$ python -m {shlex.join(command)}")
+    result = subprocess.run([sys.executable, "-m", *command], check=False)
+    if result.returncode:
+        raise InfoAlignError(f"python -m {command[0]} ended with status {result.returncode}")
+
+
+def _summarise(workspace: Workspace, drug: str) -> None:
+    ingest = read_json(workspace.ingest_report)
+    training = read_json(workspace.runs / "demo" / "run.json")
+    reader = ShardReader(workspace.shards)
+    nodes = ", ".join(f"{name} {count:,}" for name, count in ingest["nodes"].items() if count)
+    edges = ", ".join(f"{name} {count:,}" for name, count in ingest["edges"].items() if count)
+    rejected = sum(row["count"] for row in ingest["rejects"] if not row["kept"])
+    simulated = sorted({space["name"] for space in ingest["feature_spaces"] if space["simulated"]})
+    print_table(
+        "demo",
+        ["what", "is"],
+        [
+            ("nodes", nodes),
+            ("edges", edges),
+            ("rejects", f"{rejected:,} records left out, each with line and reason in {workspace.rejects}"),
+            ("walks", f"{reader.epochs} x {reader.number_of_walks:,} of up to {reader.config.length} steps"),
+            ("loss", f"{training['loss_first_epoch']:.3f} (first epoch) -> {training['loss_last_epoch']:.3f} (last)"),
+            ("checkpoint", str(workspace.runs / "demo" / "checkpoint.pt")),
+            ("SIMULATED", f"no instrument measured the profiles of {', '.join(simulated)}"),
+        ],
+    )
+    with connect(read_only=True) as store:
+        rows = nearest_before_and_after(store, workspace, drug)
+    print_table(
+        f"the {NEIGHBOURS} molecules nearest to {drug} by embedding (* shares a target)",
+        ["before pretraining", "cosine", "after pretraining", "cosine"],
+        rows,
+    )
+
+
+def nearest_before_and_after(store: GraphStore, workspace: Workspace, drug: str) -> list[tuple[str, float, str, float]]:
+    """Return the nearest molecules of `drug` by the untrained encoder and by the trained one, side by side.
+
+    A star marks a molecule that shares a target with the drug.
+    """
+    # PyTorch is loaded here: the commands before this ran in processes of their own.
+    from graphdb.molecule_graphs import MoleculeGraphs
+    from learn.checkpoint import load
+    from learn.encode import embed_graphs, read_embeddings
+    from queries.resolve import resolve
+
+    key = str(resolve(store, drug).key)
+    graphs = MoleculeGraphs.load(workspace.molecule_graphs)
+    keys = np.asarray(graphs.keys, dtype=object)
+    before = embed_graphs(load(workspace.runs / "demo" / "initial.pt").encoder(), graphs)
+    after_keys, after, _ = read_embeddings(workspace.embeddings)
+    found = [_nearest(keys, before, key), _nearest(after_keys, after, key)]
+    described = _described(store, key, [name for side in found for name, _ in side])
+    return [(described[one[0]], one[1], described[two[0]], two[1]) for one, two in zip(found[0], found[1], strict=True)]
+
+
+def _nearest(keys: npt.NDArray[np.object_], vectors: npt.NDArray[np.float32], key: str) -> list[tuple[str, float]]:
+    """Return the (key, cosine) of the molecules most similar to `key`, without itself."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    own = int(np.flatnonzero(keys == key)[0])
+    cosine = unit @ unit[own]
+    cosine[own] = -np.inf
+    return [(str(keys[i]), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:NEIGHBOURS]]
+
+
+def _described(store: GraphStore, key: str, others: list[str]) -> dict[str, str]:
+    rows: list[dict[str, Any]] = store.read(
+        "UNWIND $keys AS key MATCH (m:Molecule {inchikey: key}) "
+        "OPTIONAL MATCH (m)-[:TARGETS]->(g:Gene)<-[:TARGETS]-(:Molecule {inchikey: $own}) "
+        "RETURN key, m.name AS name, count(g) AS shared",
+        keys=sorted(set(others)),
+        own=key,
+    )
+    return {row["key"]: f"{row['name'] or row['key']}{' *' if row['shared'] else ''}" for row in rows}
+
+
+if __name__ == "__main__":
+    run(main, build_parser())
