@@ -30,7 +30,7 @@ class RandomForest:
     trees
         Trees of a forest.
     jobs
-        Threads; -1 for all cores. The result does not depend on it.
+        Processes, one task each; -1 for all cores. The result does not depend on it.
     """
 
     def __init__(self, kind: Kind, *, seed: int = 0, trees: int = TREES, jobs: int = -1) -> None:
@@ -54,8 +54,14 @@ class RandomForest:
         InputError
             If a SMILES cannot be parsed.
         """
+        from sklearn.utils.parallel import Parallel, delayed
+
         features = fingerprints(smiles)
-        self._models = [self._fit_task(features, labels[:, task]) for task in range(labels.shape[1])]
+        fit_one = delayed(_fit_task)
+        # A process a task: threads inside a forest gain less, and race on Python's warning filters (scikit-learn 1.9).
+        self._models = Parallel(n_jobs=self.jobs)(
+            fit_one(self.kind, self.seed, self.trees, features, column) for column in np.asarray(labels).T
+        )
         return self
 
     def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -66,21 +72,23 @@ class RandomForest:
         features = fingerprints(smiles)
         return np.column_stack([_predict_task(model, features) for model in self._models])
 
-    def _fit_task(self, features: npt.NDArray[np.uint8], labels: npt.NDArray[np.floating]) -> Any:
-        # Importing scikit-learn's forests takes a second, which commands that do not fit one should not wait for.
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-        known = ~np.isnan(labels)
-        if np.unique(labels[known]).size < 2:
-            return float(labels[known][0]) if known.any() else float("nan")
-        forest = RandomForestClassifier if self.kind == "classification" else RandomForestRegressor
-        model = forest(n_estimators=self.trees, random_state=self.seed, n_jobs=self.jobs)
-        return model.fit(features[known], labels[known])
-
 
 def fingerprints(smiles: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Return (n, 2048) bits, 0 or 1, of the fingerprints that the baseline uses."""
     return unpack(morgan_bits(smiles, radius=RADIUS, size=SIZE))
+
+
+def _fit_task(
+    kind: Kind, seed: int, trees: int, features: npt.NDArray[np.uint8], labels: npt.NDArray[np.floating]
+) -> Any:
+    # Importing scikit-learn's forests takes a second, which commands that do not fit one should not wait for.
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    known = ~np.isnan(labels)
+    if np.unique(labels[known]).size < 2:
+        return float(labels[known][0]) if known.any() else float("nan")
+    forest = RandomForestClassifier if kind == "classification" else RandomForestRegressor
+    return forest(n_estimators=trees, random_state=seed).fit(features[known], labels[known])
 
 
 def _predict_task(model: Any, features: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
