@@ -19,11 +19,13 @@ import pandas as pd
 from graphdb import connect
 from graphdb.console import note, run, say
 from graphdb.errors import GraphError, InputError
+from graphdb.store import READS_ONLY
 from queries import render
 from queries.graph import EMPTY, is_empty, opened
 
 ROWS = 50
 _PARAMETER = re.compile(r"[A-Za-z_]\w*")
+_OF_THE_STORE = frozenset({"cypher", "batch_size", "advance"})
 
 
 def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:
@@ -81,6 +83,8 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError("the query is empty")
     started = time.perf_counter()
     if arguments.write:
+        if taken := _OF_THE_STORE & set(parameters):
+            raise InputError(f"--param: with --write a parameter cannot be named {min(taken)!r}")
         with connect() as store:
             store.write(query, **parameters)
         say(f"written ({time.perf_counter() - started:.2f} s)")
@@ -89,7 +93,7 @@ def main(arguments: argparse.Namespace) -> None:
         try:
             rows = store.read(query, **parameters)
         except GraphError as error:
-            if "writes" in str(error):
+            if str(error) == READS_ONLY:
                 raise GraphError(f"{error}; --write allows it") from error
             raise
         took = time.perf_counter() - started

@@ -1,0 +1,169 @@
+"""Similar molecules by fingerprint and by embedding, in the graph and outside it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _queries_graph import ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC_ACID, TOLUENE, tables
+from hypothesis import given
+from hypothesis import strategies as st
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from graphdb import connect, vectors
+from graphdb.errors import ArtefactError, GraphError, InputError
+from graphdb.feature_store import FeatureStoreWriter
+from graphdb.meta import read_meta
+from graphdb.schema import EMBEDDING_DIMENSION, FINGERPRINT_SPACE, NodeType
+from ingest.features.fingerprints import morgan_bits
+from queries.similar import similar, tanimoto
+
+KEYS = sorted([ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC_ACID, TOLUENE])
+MODEL = "a" * 64
+
+
+def smiles_of(keys: list[str]) -> list[str]:
+    molecules = tables().nodes[NodeType.MOLECULE].set_index("inchikey")["smiles"]
+    return [molecules[key] for key in keys]
+
+
+def write_features(workspace: Path, graph_hash: str) -> None:
+    with FeatureStoreWriter(workspace / "features") as writer:
+        bits = morgan_bits(smiles_of(KEYS))
+        names = [str(bit) for bit in range(1024)]
+        writer.add_binary(NodeType.MOLECULE, FINGERPRINT_SPACE, KEYS, names, bits)
+        writer.finish({"graph_hash": graph_hash})
+
+
+@pytest.fixture
+def features(small_graph: Path, store) -> None:
+    """The fingerprints of the named molecules."""
+    meta = read_meta(store)
+    assert meta is not None
+    write_features(small_graph, meta.content_hash)
+
+
+@pytest.fixture
+def embeddings(small_graph: Path) -> Iterator[np.ndarray]:
+    """Embeddings (7, 300), one a molecule of `KEYS`, published during the test."""
+    made = np.random.default_rng(0).normal(size=(len(KEYS), EMBEDDING_DIMENSION)).astype(np.float32)
+    with connect() as writable:
+        vectors.publish(writable, KEYS, made, MODEL)
+        yield made
+        writable.write("MATCH (m:Molecule) REMOVE m.embedding, m.embedding_model")
+
+
+@given(st.lists(st.binary(min_size=4, max_size=4), min_size=1, max_size=8), st.binary(min_size=4, max_size=4))
+def test_tanimoto_is_shared_bits_by_bits_of_either(rows: list[bytes], query: bytes) -> None:
+    def bits(row: bytes) -> set[int]:
+        return set(np.flatnonzero(np.unpackbits(np.frombuffer(row, np.uint8))).tolist())
+
+    found = tanimoto(np.frombuffer(query, np.uint8), np.array([np.frombuffer(row, np.uint8) for row in rows]))
+    for coefficient, row in zip(found, rows, strict=True):
+        either = bits(row) | bits(query)
+        assert coefficient == (len(bits(row) & bits(query)) / len(either) if either else 0)
+
+
+@pytest.mark.graph
+@pytest.mark.parametrize("key", [ASPIRIN, "CC(=O)Oc1ccccc1C(=O)OC"])
+def test_fingerprints_agree_with_rdkit(store, features: None, key: str) -> None:
+    """For a molecule of the graph and for one outside it."""
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=4, fpSize=1024)
+    text = "CC(=O)Oc1ccccc1C(=O)O" if key == ASPIRIN else key
+    query = generator.GetFingerprint(Chem.MolFromSmiles(text))
+    others = {
+        inchikey: DataStructs.TanimotoSimilarity(query, generator.GetFingerprint(Chem.MolFromSmiles(smiles)))
+        for inchikey, smiles in zip(KEYS, smiles_of(KEYS), strict=True)
+        if inchikey != key
+    }
+    found = similar(store, key, by="fingerprint", k=4)
+    assert list(found.columns) == ["inchikey", "name", "similarity", "smiles"]
+    expected = sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:4]
+    assert list(zip(found["inchikey"], found["similarity"], strict=True)) == [
+        (inchikey, pytest.approx(value)) for inchikey, value in expected
+    ]
+
+
+@pytest.mark.graph
+def test_embeddings_are_compared_by_cosine(store, embeddings: np.ndarray) -> None:
+    row = KEYS.index(ASPIRIN)
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosine = unit @ unit[row]
+    order = [position for position in np.argsort(-cosine) if position != row][:3]
+    found = similar(store, "aspirin", k=3)
+    assert list(found["inchikey"]) == [KEYS[position] for position in order]
+    assert found["similarity"].to_numpy(float) == pytest.approx(cosine[order], abs=1e-5)
+
+
+@pytest.mark.graph
+def test_without_embeddings_the_command_that_makes_them_is_named(store) -> None:
+    with pytest.raises(GraphError, match=r"no embeddings: python -m learn\.pretrain, then python -m learn\.encode"):
+        similar(store, "aspirin", by="embedding")
+
+
+@pytest.mark.graph
+def test_a_molecule_outside_the_graph_is_encoded_by_the_published_model(store, small_graph: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from learn.checkpoint import Checkpoint, Position, load, save
+    from learn.config import TrainConfig
+    from learn.encode import encode
+    from learn.encoder import Encoder
+
+    torch.manual_seed(0)
+    config = TrainConfig(layers=1)
+    path = small_graph / "runs" / "test" / "checkpoint.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = Encoder(config.layers, config.dropout).state_dict()
+    save(path, Checkpoint(config, (), state, {}, None, Position(), snapshot_id="s", graph_hash="g"))
+    model, outside = load(path), "Cc1ccccc1C"
+    embedded = encode([*smiles_of(KEYS), outside], model, device="cpu")
+    with connect() as writable:
+        try:
+            vectors.publish(writable, KEYS, embedded[:-1], model.model_hash)
+            found = similar(store, outside, by="embedding", k=2)
+            unit = embedded / np.linalg.norm(embedded, axis=1, keepdims=True)
+            cosine = unit[:-1] @ unit[-1]
+            assert list(found["inchikey"]) == [KEYS[position] for position in np.argsort(-cosine)[:2]]
+            vectors.publish(writable, KEYS, embedded[:-1], MODEL)
+            with pytest.raises(ArtefactError, match=f"but the graph's embeddings are of model {MODEL[:16]}"):
+                similar(store, outside, by="embedding")
+        finally:
+            writable.write("MATCH (m:Molecule) REMOVE m.embedding, m.embedding_model")
+
+
+@pytest.mark.graph
+def test_wrong_questions(store, features: None, small_graph: Path) -> None:
+    with pytest.raises(InputError, match="is a Gene"):
+        similar(store, "EGFR", by="fingerprint")
+    with pytest.raises(InputError, match="at least one"):
+        similar(store, "aspirin", by="fingerprint", k=0)
+    with pytest.raises(InputError, match="expected 'embedding' or 'fingerprint'"):
+        similar(store, "aspirin", by="smell")  # type: ignore[arg-type]
+    write_features(small_graph, "f" * 64)
+    with pytest.raises(ArtefactError, match="made for another graph"):
+        similar(store, "aspirin", by="fingerprint")
+
+
+@pytest.mark.graph
+def test_command(small_graph: Path, features: None, embeddings: np.ndarray) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "queries.similar", *arguments], capture_output=True, text=True, check=False
+        )
+
+    both = run("aspirin", "-k", "3")
+    assert both.returncode == 0, both.stderr
+    assert "by embedding" in both.stdout
+    assert "by fingerprint" in both.stdout
+    assert "Tanimoto" in both.stdout
+    answer = json.loads(run("aspirin", "-k", "2", "--json").stdout)
+    assert answer["query"] == {"inchikey": ASPIRIN, "name": "Aspirin", "in_graph": True}
+    assert [len(answer[by]) for by in ("embedding", "fingerprint")] == [2, 2]
+    assert answer["fingerprint"][0]["inchikey"] == SALICYLIC_ACID
+    assert run("EGFR").stderr == "error: 'EGFR' is a Gene (EGFR); only molecules can be compared\n"
