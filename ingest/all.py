@@ -160,10 +160,11 @@ def _summarise(report: dict[str, Any], workspace: Workspace, *, demo: bool) -> N
         rows = [(name, count) for name, count in report[what].items() if count]
         print_table(what, ["type", "count"], [*rows, ("all", sum(count for _, count in rows))])
     if report["rejects"]:
-        rows = [
-            (r["source"], r["reason"], "mended" if r["kept"] else "left out", r["count"]) for r in report["rejects"]
+        rejects = [
+            (row["source"], row["reason"], "mended" if row["kept"] else "left out", row["count"])
+            for row in report["rejects"]
         ]
-        print_table(f"rejects ({workspace.rejects})", ["source", "reason", "record", "count"], rows)
+        print_table(f"rejects ({workspace.rejects})", ["source", "reason", "record", "count"], rejects)
     else:
         say("rejects: none")
     simulated = [space["name"] for space in report["feature_spaces"] if space["simulated"]]

@@ -68,8 +68,8 @@ def reject_counts(rejects: pd.DataFrame) -> list[dict[str, Any]]:
     counts = kinds.groupby(["source", "reason", "kept"]).size().rename("count").reset_index()
     counts = counts.sort_values(["count", "source", "reason"], ascending=[False, True, True])
     return [
-        {"source": row.source, "reason": row.reason, "kept": bool(row.kept), "count": int(row.count)}
-        for row in counts.astype(object).itertuples(index=False)
+        {"source": row["source"], "reason": row["reason"], "kept": bool(row["kept"]), "count": int(row["count"])}
+        for row in counts.to_dict("records")
     ]
 
 

@@ -196,7 +196,33 @@ def _parse_inchi(text: str) -> Chem.Mol:
     mol = _inchi.MolFromInchi(text)
     if mol is None:
         raise Rejected("unparsable InChI")
-    return _not_empty(mol)
+    return _with_amides(_not_empty(mol))
+
+
+def _with_amides(mol: Chem.Mol) -> Chem.Mol:
+    """Draw imidic acids, C(OH)=N, as amides, C(=O)NH.
+
+    InChI does not say where a mobile hydrogen sits, and RDKit's reader puts it on the oxygen: one drug in five of
+    LINCS would get another fingerprint than from its SMILES. The InChIKey is the same for both.
+    """
+    amides = Chem.RWMol(mol)
+    while found := amides.GetSubstructMatch(_imidic_acid()):
+        oxygen, carbon, nitrogen = found
+        amides.GetBondBetweenAtoms(oxygen, carbon).SetBondType(Chem.BondType.DOUBLE)
+        bond = amides.GetBondBetweenAtoms(carbon, nitrogen)
+        bond.SetStereo(Chem.BondStereo.STEREONONE)
+        bond.SetBondType(Chem.BondType.SINGLE)
+        hydrogens = amides.GetAtomWithIdx(nitrogen).GetTotalNumHs()
+        amides.GetAtomWithIdx(oxygen).SetNumExplicitHs(0)
+        amides.GetAtomWithIdx(nitrogen).SetNumExplicitHs(hydrogens + 1)
+        Chem.SanitizeMol(amides)
+    same: bool = _inchi.MolToInchiKey(amides) == _inchi.MolToInchiKey(mol)
+    return amides.GetMol() if same else mol
+
+
+@cache
+def _imidic_acid() -> Chem.Mol:
+    return Chem.MolFromSmarts("[OX2H1]-[CX3]=[NX2]")
 
 
 def _not_empty(mol: Chem.Mol) -> Chem.Mol:

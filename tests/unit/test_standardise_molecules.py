@@ -184,3 +184,19 @@ def test_keys_agree_with_what_the_sources_state(source: str, shared_data: Path) 
     # The first block is the skeleton, the same for every charge; the salts and fragments that are left out change it.
     assert (found["inchikey"].str[:14] == stated.str[:14])[usable].mean() >= 0.96
     assert (found["inchikey"] == stated)[usable].mean() >= 0.92
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "CC(=O)Nc1ccc(O)cc1",  # paracetamol: an amide
+        "NC(=O)N",  # a urea
+        "O=C1CN=C(c2ccccc2)c2cc(Cl)ccc2N1",  # nordazepam: a lactam beside an imine
+        "O=C(O)CCCC[C@@H]1SC[C@@H]2NC(=O)N[C@@H]21",  # biotin: a cyclic urea, with stereo
+    ],
+)
+def test_an_inchi_gives_the_same_amide_as_the_smiles(smiles: str) -> None:
+    from rdkit.Chem import MolFromSmiles, MolToInchi
+
+    inchi = MolToInchi(MolFromSmiles(smiles))
+    assert standardise(inchi, "inchi") == standardise(smiles)
