@@ -6,8 +6,9 @@ sending it twice is as sending it once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from graphdb.console import progress
@@ -31,11 +32,14 @@ class SyncReport:
         Of the graph as read back.
     nodes, edges
         The differences that were written, by type.
+    write_seconds
+        How long the writing took, without reading and comparing.
     """
 
     content_hash: str
     nodes: Mapping[NodeType, Changes]
     edges: Mapping[EdgeKind, Changes]
+    write_seconds: float = 0.0
 
     @property
     def total_added(self) -> int:
@@ -107,7 +111,9 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
         # Until the end the graph is part of both: `--add` and `--replace` are asked about either.
         begun = {*meta.sources, *(present_meta.sources if present_meta else ())}
         write_meta(store, GraphMeta(tuple(sorted(begun)), "loading"))
+        started = time.perf_counter()
         _write(store, nodes, edges)
+        report = replace(report, write_seconds=time.perf_counter() - started)
         found_hash = content_hash(read_tables(store))
         if found_hash != wanted_hash:
             raise GraphError(
