@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.baselines [--data FOLDER] [--task broad6k] [--seeds 1] [--json PATH]``
 
-On 2 cores ChEMBL2K takes some 10 s a seed, Broad6K 1 min, Biogen3K 2 min, ToxCast 6 min.
+On 2 cores ChEMBL2K takes some 10 s a seed, Broad6K and Biogen3K 1 to 2 min, ToxCast well over 20 min.
 """
 
 from __future__ import annotations

@@ -15,5 +15,5 @@ TASK = Task(
     columns_from=4,
     n_molecules=2355,
     n_tasks=41,
-    baseline_seeds=10,
+    baseline_seeds=5,
 )
