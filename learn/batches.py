@@ -1,11 +1,12 @@
 """Walks → what one training step sees: molecule graphs, and the aggregates W and T of every feature space.
 
-All positions l of a walk share the decoder's output, so for a molecule and a feature only W = sum_l alpha_l · observed and
-T = sum_l alpha_l · target are needed (method, section 3). Nothing of shape (B, L + 1, D) is ever made.
+All positions l of a walk share the decoder's output, so for a molecule and a feature only W = sum_l alpha_l · observed
+and T = sum_l alpha_l · target are needed (method, section 3). Nothing of shape (B, L + 1, D) is ever made.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,8 @@ class BatchMaker:
     ----------
     specs
         The feature spaces, in the order of the decoders.
+    scalers
+        Id of the scaling of each.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class BatchMaker:
         self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         spaces = features.spaces()
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
+        self.scalers = tuple(scaler_id(space) for space in spaces)
         self._targets = [_Targets.of(snapshot, space, device) for space in spaces]
 
     def make(self, walks: Walks) -> Batch:
@@ -94,6 +98,14 @@ class BatchMaker:
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
         return to_graph_batch(self._molecules.take(rows), self._device)
+
+
+def scaler_id(space: FeatureSpace) -> str:
+    """Return a hash (16 hex) of the columns, minima and maxima of a feature space: what its targets mean."""
+    digest = hashlib.sha256("\0".join((space.kind, *space.columns)).encode())
+    for bounds in (space.minima, space.maxima):
+        digest.update(np.ascontiguousarray(bounds, dtype="<f4").tobytes())
+    return digest.hexdigest()[:16]
 
 
 def to_graph_batch(molecules: MoleculeGraphs, device: torch.device) -> GraphBatch:
@@ -136,17 +148,22 @@ class _Targets:
     def sums(self, nodes: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """Return W and T, (B, D) each, for nodes and alpha (B, L + 1)."""
         size, dimension = len(nodes), self.values.shape[1]
-        # A walk that has ended names node −1, which looks up some row; its alpha is 0, and it is dropped here.
+        # A walk that has ended names node −1, which would look up the last row.
         rows = torch.where(nodes >= 0, self.row_of_node[nodes].to(torch.int64), -1)
-        molecule, position = torch.nonzero(rows >= 0, as_tuple=True)
-        found, weight = rows[molecule, position], alpha[molecule, position]
-        target = torch.zeros(size, dimension, device=alpha.device)
-        target.index_add_(0, molecule, self.values[found] * weight[:, None])
+        targets = torch.zeros(size, dimension, device=alpha.device)
         if self.observed is None:
-            total = torch.zeros(size, device=alpha.device).index_add_(0, molecule, weight)
-            return total[:, None].expand(size, dimension), target
-        seen = torch.zeros(size, dimension, device=alpha.device)
-        return seen.index_add_(0, molecule, self.observed[found] * weight[:, None]), target
+            # All features of a node are observed together: one number a molecule says it.
+            weights = torch.where(rows >= 0, alpha, 0).sum(1)[:, None].expand(size, dimension)
+        else:
+            weights = torch.zeros_like(targets)
+        # One position after the other: each adds at most once to a molecule, in the same order on every device.
+        for row, weight in zip(rows.T, alpha.T, strict=True):
+            molecules = torch.nonzero(row >= 0).squeeze(1)
+            found, factor = row[molecules], weight[molecules, None]
+            targets.index_add_(0, molecules, self.values[found] * factor)
+            if self.observed is not None:
+                weights.index_add_(0, molecules, self.observed[found] * factor)
+        return weights, targets
 
 
 def _rows_of_nodes(

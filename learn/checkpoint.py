@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphdb.errors import ArtefactError
+from graphdb.errors import ArtefactError, InputError
 from graphdb.files import replacing_file, versions
 from graphdb.schema import NodeType
 from learn.config import TrainConfig
@@ -24,7 +24,7 @@ from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
 
 KIND = "infoalign-checkpoint"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class Checkpoint:
         What was left out.
     simulated
         Feature spaces that no instrument measured.
+    scalers
+        For each of `specs` the id of what brings its targets to [0, 1] (`learn.batches.scaler_id`).
+    versions
+        Of the packages that made it.
     """
 
     config: TrainConfig
@@ -87,6 +91,7 @@ class Checkpoint:
     graph_hash: str
     holdout: tuple[HeldOut, ...] = ()
     simulated: tuple[str, ...] = ()
+    scalers: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=versions)
 
     @property
@@ -126,6 +131,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "graph_hash": checkpoint.graph_hash,
         "holdout": [asdict(item) for item in checkpoint.holdout],
         "simulated": list(checkpoint.simulated),
+        "scalers": list(checkpoint.scalers),
         "versions": dict(checkpoint.versions),
     }
     with replacing_file(path) as temporary:
@@ -157,9 +163,10 @@ def load(path: Path | str) -> Checkpoint:
             graph_hash=content["graph_hash"],
             holdout=tuple(HeldOut(**item) for item in content["holdout"]),
             simulated=tuple(content["simulated"]),
+            scalers=tuple(content["scalers"]),
             versions=content["versions"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise ArtefactError(f"{path}: damaged ({error!r})") from None
 
 

@@ -18,8 +18,8 @@ from graphdb.errors import ArtefactError, InputError
 from graphdb.files import replacing_file
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.workspace import Workspace
-from learn import checkpoint
 from learn.batches import to_graph_batch
+from learn.checkpoint import Checkpoint, load
 from learn.config import WIDTH
 from learn.device import resolve_device
 from learn.encoder import Encoder
@@ -27,18 +27,19 @@ from learn.runs import newest_checkpoint
 
 BATCH_SIZE = 512
 MODEL_KEY = b"infoalign_model_hash"
+SHOWN_REJECTS = 5
+
+Floats = npt.NDArray[np.float32]
 
 
-def encode(
-    smiles: Sequence[str], checkpoint_path: checkpoint.Checkpoint | Path | str, *, device: str = "auto"
-) -> npt.NDArray[np.float32]:
+def encode(smiles: Sequence[str], checkpoint: Checkpoint | Path | str, *, device: str = "auto") -> Floats:
     """Return the embeddings of molecules.
 
     Parameters
     ----------
     smiles
         n structures; they are standardised as ingest does it.
-    checkpoint_path
+    checkpoint
         A checkpoint or its file.
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -47,18 +48,27 @@ def encode(
     -------
     (n, 300) float32
         mu of the encoder; NaN rows for structures that cannot be used.
+
+    Raises
+    ------
+    ArtefactError
+        If the checkpoint is missing, damaged or of another schema.
     """
-    return encode_with_reasons(smiles, checkpoint_path, device=device)[0]
+    return encode_with_reasons(smiles, checkpoint, device=device)[0]
 
 
 def encode_with_reasons(
-    smiles: Sequence[str], checkpoint_path: checkpoint.Checkpoint | Path | str, *, device: str = "auto"
-) -> tuple[npt.NDArray[np.float32], pd.DataFrame]:
-    """Return the embeddings, and a row a structure: ``inchikey``, ``smiles`` (standardised), ``reason`` (None if used)."""
+    smiles: Sequence[str], checkpoint: Checkpoint | Path | str, *, device: str = "auto"
+) -> tuple[Floats, pd.DataFrame]:
+    """Return what `encode` returns, and the table of structures.
+
+    It has n rows with ``inchikey`` and ``smiles``, standardised, None where rejected, and ``reason``, None where not.
+    """
     # Chemistry is imported here, so that importing this module does not need it.
     from ingest.features.molecule_graph import featurise
     from ingest.standardise.molecules import standardise_table
 
+    encoder = (checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)).encoder()
     standard = standardise_table([("smiles", text) for text in smiles])
     embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
     usable = np.flatnonzero(standard["inchikey"].notna().to_numpy())
@@ -68,11 +78,11 @@ def encode_with_reasons(
         distinct, place = np.unique(chosen["inchikey"].to_numpy(str), return_inverse=True)
         first = chosen.drop_duplicates("inchikey").set_index("inchikey")["smiles"]
         graphs = featurise([first[key] for key in distinct], list(distinct))
-        embeddings[usable] = embed_graphs(_encoder(checkpoint_path), graphs, device=device)[place]
+        embeddings[usable] = embed_graphs(encoder, graphs, device=device)[place]
     return embeddings, standard
 
 
-def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "auto") -> npt.NDArray[np.float32]:
+def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "auto") -> Floats:
     """Return the embeddings (n, 300) float32 of packed molecule graphs."""
     where = resolve_device(device)
     encoder = encoder.to(where)
@@ -86,15 +96,29 @@ def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "aut
     return np.concatenate(parts)
 
 
-def write_embeddings(path: Path, inchikeys: Sequence[str], vectors: npt.NDArray[np.float32], model: str) -> None:
-    """Write ``inchikey`` and ``embedding`` (fixed-size list of 300 float32) as Parquet, with the model's hash."""
-    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).ravel()), WIDTH)
-    table = pa.table({"inchikey": pa.array(list(inchikeys), pa.string()), "embedding": values})
+def write_embeddings(
+    path: Path,
+    inchikeys: Sequence[str | None],
+    vectors: Floats,
+    model: str,
+    smiles: Sequence[str | None] | None = None,
+) -> None:
+    """Write n embeddings (n, 300) as Parquet, with the hash of their model in the file's metadata.
+
+    Columns: ``inchikey`` (None for a structure that cannot be used), ``smiles`` where they are given, ``embedding``
+    (fixed-size list of 300 float32).
+    """
+    columns = {"inchikey": pa.array(list(inchikeys), pa.string())}
+    if smiles is not None:
+        columns["smiles"] = pa.array(list(smiles), pa.string())
+    flat = pa.array(np.asarray(vectors, dtype=np.float32).ravel())
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, WIDTH)
+    table = pa.table(columns).replace_schema_metadata({MODEL_KEY: model.encode()})
     with replacing_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({MODEL_KEY: model.encode()}), temporary)
+        pq.write_table(table, temporary)
 
 
-def read_embeddings(path: Path) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32], str]:
+def read_embeddings(path: Path) -> tuple[npt.NDArray[np.object_], Floats, str]:
     """Return InChIKeys (n,), embeddings (n, 300) float32 and the model's hash, as `write_embeddings` wrote them."""
     if not path.is_file():
         raise ArtefactError(f"{path}: no embeddings here; make them with: python -m learn.encode --graph")
@@ -128,21 +152,14 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError("--publish writes the graph's own molecules: use it with --graph")
     if arguments.smiles and arguments.out is None:
         raise InputError("--smiles needs --out FILE.parquet")
-    path = arguments.checkpoint or newest_checkpoint(workspace)
-    model = checkpoint.load(path)
+    model = load(arguments.checkpoint or newest_checkpoint(workspace))
+    out = arguments.out or workspace.embeddings
     if arguments.graph:
         graphs = MoleculeGraphs.load(workspace.molecule_graphs)
-        keys, vectors = list(graphs.keys), embed_graphs(model.encoder(), graphs, device=arguments.device)
+        keys, vectors = graphs.keys.tolist(), embed_graphs(model.encoder(), graphs, device=arguments.device)
+        write_embeddings(out, keys, vectors, model.model_hash)
     else:
-        vectors, standard = encode_with_reasons(_read_smiles(arguments.smiles), model, device=arguments.device)
-        bad = standard["inchikey"].isna().to_numpy()
-        for row in np.flatnonzero(bad)[:5]:
-            note(f"{arguments.smiles}:{row + 2}: {standard['reason'].iloc[row]}")
-        if bad.any():
-            note(f"{bad.sum():,} of {len(bad):,} structures cannot be used; their embeddings are NaN")
-        keys = standard["inchikey"].astype(object).where(~bad, None).tolist()
-    out = arguments.out or workspace.embeddings
-    write_embeddings(out, keys, vectors, model.model_hash)
+        vectors = _encode_file(arguments.smiles, out, model, arguments.device)
     say(f"{len(vectors):,} embeddings, model {model.model_hash[:16]}: {out} ({time.perf_counter() - began:.1f} s)")
     if arguments.publish:
         from learn.publish import publish
@@ -150,15 +167,26 @@ def main(arguments: argparse.Namespace) -> None:
         publish(keys, vectors, model.model_hash)
 
 
-def _encoder(source: checkpoint.Checkpoint | Path | str) -> Encoder:
-    return (source if isinstance(source, checkpoint.Checkpoint) else checkpoint.load(source)).encoder()
-
-
-def _read_smiles(path: Path) -> list[str]:
+def _encode_file(path: Path, out: Path, model: Checkpoint, device: str) -> Floats:
+    """Encode the structures of a file, say which cannot be used, write and return their embeddings."""
     from ingest.sources.molecules import SOURCE
 
-    table = SOURCE.records(path).structures[0].table
-    return [text if isinstance(text, str) else "" for text in table["smiles"]]
+    records = SOURCE.records(path)
+    table = records.structures[0].table
+    smiles = table["smiles"].tolist()
+    vectors, standard = encode_with_reasons(smiles, model, device=device)
+    bad = standard["inchikey"].isna().to_numpy()
+    rejects = list(zip(records.rejects["line"], records.rejects["reason"], strict=True))
+    rejects += list(zip(table["line"][bad], standard["reason"][bad], strict=True))
+    for line, reason in sorted(rejects)[:SHOWN_REJECTS]:
+        note(f"{path}:{line}: {reason}")
+    if rejects:
+        note(
+            f"{len(rejects):,} of {len(smiles) + len(records.rejects):,} structures cannot be used; lines without a "
+            "structure are left out, the others' embeddings are NaN"
+        )
+    write_embeddings(out, standard["inchikey"].tolist(), vectors, model.model_hash, smiles)
+    return vectors
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class GINConv(MessagePassing):  # type: ignore[misc]
 
     def message(self, x_j: Tensor, bond: Tensor) -> Tensor:
         """Return what goes along every bond, (E, width), like both arguments."""
-        return F.relu(x_j + bond)
+        return F.relu_(x_j + bond)
 
 
 class GraphEncoder(nn.Module):
@@ -120,7 +120,7 @@ class GraphEncoder(nn.Module):
             x = h + virtual[graphs.batch]
             h = norm(conv(x, graphs.edge_index, graphs.edge_attr))
             if layer < last:
-                h = F.relu(h)
+                h = F.relu_(h)
             h = F.dropout(h, self.dropout, self.training) + x
             if layer < last:
                 pooled = global_add_pool(x, graphs.batch, graphs.size) + virtual

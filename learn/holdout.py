@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +25,9 @@ from graphdb.snapshot import Snapshot
 from learn.checkpoint import HeldOut
 
 BLOCK = 14
+COLUMN = "inchikey"
 FILE = "assays.csv.gz"
+_KEY = re.compile(r"[A-Z]{14}(-|$)")
 
 
 def parse_holdout(text: str) -> tuple[str, Path]:
@@ -42,18 +47,41 @@ def read_blocks(path: Path) -> set[str]:
     InputError
         If it cannot be read or has no such column.
     """
+    with open_text(path) as file:
+        rows = csv.DictReader(file)
+        if COLUMN not in (rows.fieldnames or []):
+            raise InputError(
+                f"no column {COLUMN!r}; make a file that has one with: python -m learn.keys {path} --out FILE",
+                path=path,
+                line=1,
+            )
+        blocks = set()
+        for row in rows:
+            key = (row[COLUMN] or "").strip()
+            if key and not _KEY.match(key):
+                raise InputError(f"expected an InChIKey or its first block, got {key!r}", path=path, line=rows.line_num)
+            blocks.add(key[:BLOCK])
+    return blocks - {""}
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a table, gzipped or not, to read.
+
+    Raises
+    ------
+    InputError
+        If it is no text, or its gzip is damaged; also while it is being read.
+    """
     try:
         with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-            rows = csv.DictReader(file)
-            if "inchikey" not in (rows.fieldnames or []):
-                raise InputError(
-                    "no column 'inchikey'; write one beside the SMILES with: python -m learn.keys", path=path, line=1
-                )
-            return {row["inchikey"][:BLOCK] for row in rows if row["inchikey"]}
+            yield cast(TextIO, file)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise InputError("truncated or damaged gzip", path=path) from None
     except UnicodeDecodeError:
         raise InputError("not a text file in UTF-8", path=path) from None
+    except csv.Error as error:
+        raise InputError(f"not a CSV file ({error})", path=path) from None
 
 
 def hold_out(

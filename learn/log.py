@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from graphdb.errors import ArtefactError
 from graphdb.files import replacing_file
@@ -63,8 +64,9 @@ def plot(steps: list[dict[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
-def smooth(values: list[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def smooth(values: list[float]) -> npt.NDArray[np.float64]:
     """Return the running mean over the last `SMOOTHING` values."""
     total = np.cumsum(np.asarray(values, dtype=np.float64))
     lagged = np.concatenate([np.zeros(min(SMOOTHING, len(total))), total[:-SMOOTHING]])
-    return (total - lagged) / np.minimum(np.arange(1, len(total) + 1), SMOOTHING)
+    mean: npt.NDArray[np.float64] = (total - lagged) / np.minimum(np.arange(1, len(total) + 1), SMOOTHING)
+    return mean

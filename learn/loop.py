@@ -26,7 +26,9 @@ from learn.config import TrainConfig
 from learn.decoders import Decoders
 from learn.encoder import Encoder
 from learn.objectives.infoalign import Loss, loss
+from learn.runs import CHECKPOINT
 
+NONFINITE_BATCH = "nonfinite-batch.pt"
 SMALLEST_BATCH = 2
 """Batch normalisation needs two molecules; a smaller rest of an epoch is left out of it."""
 
@@ -115,7 +117,7 @@ def train(
     Raises
     ------
     NonFiniteLossError
-        If a loss is not finite. The batch is in ``nonfinite-batch.pt``; the last checkpoint stays.
+        If a loss or a weight is not finite. The batch is in ``nonfinite-batch.pt``; the last checkpoint stays.
     """
     config = start.config
     encoder, decoders = build(config, maker, device)
@@ -136,7 +138,8 @@ def train(
             optimizer_state=optimizer.state_dict(),
             position=at,
         )
-        save(folder / "checkpoint.pt", kept)
+        _require_finite(networks, folder)
+        save(folder / CHECKPOINT, kept)
         return kept
 
     while position.epoch < config.epochs:
@@ -149,16 +152,17 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 result = _forward(encoder, decoders, batch, config)
-                if not torch.isfinite(result.total):
-                    _save_batch(folder / "nonfinite-batch.pt", batch)
+                report = _report(result, position, rate, len(walks), began)
+                if not math.isfinite(report.loss):
+                    _save_batch(folder / NONFINITE_BATCH, batch)
                     raise NonFiniteLossError(
-                        f"the loss is {result.total.item()} at step {position.step}; the batch is in "
-                        f"{folder / 'nonfinite-batch.pt'}, the last good state in {folder / 'checkpoint.pt'}"
+                        f"the loss is {report.loss} at step {position.step}; the batch is in "
+                        f"{folder / NONFINITE_BATCH}, the last good state in {folder / CHECKPOINT}"
                     )
                 optimizer.zero_grad(set_to_none=True)
                 result.total.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-                on_step(_report(result, position, rate, len(walks), time.monotonic() - began))
+                on_step(replace(report, seconds=time.monotonic() - began))
             position = Position(position.epoch, position.batch + 1, position.step + 1)
             if time.monotonic() > deadline:
                 return keep(position)
@@ -181,17 +185,28 @@ def _forward(encoder: Encoder, decoders: Decoders, batch: Batch, config: TrainCo
     return loss(mu, sigma, decoders(latent), batch.weight_sums, batch.target_sums, config.beta)
 
 
-def _report(result: Loss, position: Position, rate: float, molecules: int, seconds: float) -> StepReport:
+def _report(result: Loss, position: Position, rate: float, molecules: int, began: float) -> StepReport:
+    # Together, since each number that is asked of a GPU waits for it.
+    total, kl, *reconstructions = torch.stack([result.total, result.kl, *result.reconstructions]).tolist()
     return StepReport(
         epoch=position.epoch,
         step=position.step,
-        loss=result.total.item(),
-        kl=result.kl.item(),
-        reconstructions=tuple(value.item() for value in result.reconstructions),
+        loss=total,
+        kl=kl,
+        reconstructions=tuple(reconstructions),
         lr=rate,
         molecules=molecules,
-        seconds=seconds,
+        seconds=time.monotonic() - began,
     )
+
+
+def _require_finite(networks: nn.Module, folder: Path) -> None:
+    for name, tensor in networks.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise NonFiniteLossError(
+                f"the weight {name} is no longer finite; the last good state is in {folder / CHECKPOINT}; "
+                "try a lower --lr"
+            )
 
 
 def _step_seed(seed: int, step: int) -> int:

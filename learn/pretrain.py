@@ -20,7 +20,7 @@ import torch
 from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import ArtefactError, InputError
 from graphdb.feature_store import FeatureStore
-from graphdb.files import write_json
+from graphdb.files import versions, write_json
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
@@ -33,11 +33,12 @@ from learn.config import QUICK, TrainConfig
 from learn.device import resolve_device
 from learn.holdout import hold_out, parse_holdout
 from learn.log import cut_log, plot, read_log
-from learn.loop import as_line, build, steps_in, train
+from learn.loop import SMALLEST_BATCH, StepReport, as_line, build, steps_in, train
 from learn.runs import CHECKPOINT
 
 LOG = "log.jsonl"
 PLOT = "loss.png"
+RECORD = "run.json"
 INITIAL = "initial.pt"
 
 
@@ -77,9 +78,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TASK=PATH",
         help="leave the molecules of this data set out, so that it can be evaluated; may be repeated",
     )
+    parser.add_argument("--workspace", type=Path, help="folder of the graph (default: $INFOALIGN_WORKSPACE)")
     parser.add_argument("--run", default="pretrain", metavar="NAME", help="name of the run (default: pretrain)")
     parser.add_argument("--shards", type=Path, help="folder of the walks (default: workspace/shards)")
-    parser.add_argument("--fresh", action="store_true", help="start again, whatever the run has done before")
+    going_on = parser.add_mutually_exclusive_group()
+    going_on.add_argument("--fresh", action="store_true", help="start again, whatever the run has done before")
+    going_on.add_argument("--resume", action="store_true", help="go on, and stop if the run has no checkpoint yet")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
     parser.add_argument("--max-minutes", type=float, default=math.inf, help="stop after this time; go on later")
     parser.add_argument("--save-every", type=int, default=100, metavar="STEPS", help="default 100, and every epoch")
@@ -89,10 +93,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Train, and say what came of it."""
     deadline = time.monotonic() + 60 * arguments.max_minutes
-    workspace = Workspace.default()
+    workspace = Workspace(arguments.workspace) if arguments.workspace else Workspace.default()
     config = settings_of(arguments)
     device = resolve_device(arguments.device)
     torch.use_deterministic_algorithms(device.type == "cpu")
+    # No operation here reads what it has not written; filling new memory first takes a tenth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     folder = _run_folder(workspace, arguments.run)
     snapshot = Snapshot.load(workspace.snapshot)
     excluded, holdout = hold_out(snapshot, [parse_holdout(text) for text in arguments.holdout])
@@ -105,6 +111,8 @@ def main(arguments: argparse.Namespace) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     new = _new_checkpoint(config, maker, snapshot, holdout, simulated)
     start = _resumed(folder / CHECKPOINT, new)
+    if start is None and arguments.resume:
+        raise InputError("--resume: this run has no checkpoint; leave --resume out to begin it", path=folder)
     if start is None:
         start = new
         checkpoint.save(folder / INITIAL, new)
@@ -122,7 +130,8 @@ def main(arguments: argparse.Namespace) -> None:
     if steps:
         plot(steps, folder / PLOT)
     summary = _summary(finished, steps, seconds, start.position.step, arguments.run)
-    write_json(folder / "run.json", {**summary, "config": config.as_dict(), "device": str(device)})
+    about = {"config": config.as_dict(), "device": str(device), "versions": versions()}
+    write_json(folder / RECORD, {**summary, **about})
     _tell(summary, folder, complete=finished.position.epoch >= config.epochs)
 
 
@@ -153,7 +162,7 @@ def _shards(
         reader = shards.ShardReader(folder, snapshot)
         if (
             reader.config == config.walks
-            and reader.epochs >= config.stored_epochs
+            and reader.epochs == config.stored_epochs
             and np.array_equal(reader.excluded, excluded)
         ):
             return reader
@@ -161,8 +170,8 @@ def _shards(
     except ArtefactError as error:
         note(f"{error}; walking now")
     starts = np.setdiff1d(snapshot.nodes(NodeType.MOLECULE), excluded)
-    if not len(starts):
-        raise InputError("no molecule is left to walk from")
+    if len(starts) * config.walks_per_node < SMALLEST_BATCH:
+        raise InputError(f"{len(starts)} molecules are left to walk from; at least {SMALLEST_BATCH} walks are needed")
     record = {item.name: asdict(item) for item in holdout}
     shards.write(folder, snapshot, starts, config.walks, epochs=config.stored_epochs, excluded=excluded, holdout=record)
     return shards.ShardReader(folder, snapshot)
@@ -183,6 +192,7 @@ def _new_checkpoint(
         graph_hash=snapshot.graph_hash,
         holdout=holdout,
         simulated=simulated,
+        scalers=maker.scalers,
     )
 
 
@@ -200,7 +210,8 @@ def _resumed(path: Path, wanted: Checkpoint) -> Checkpoint | None:
     for name, old, new in (
         ("snapshot", found.snapshot_id, wanted.snapshot_id),
         ("held-out data sets", found.holdout, wanted.holdout),
-        ("decoders", found.specs, wanted.specs),
+        ("list of feature spaces", found.specs, wanted.specs),
+        ("scaling of features", found.scalers, wanted.scalers),
         *((f"setting {key}", old, getattr(wanted.config, key)) for key, old in found.config.as_dict().items()),
     ):
         if old != new:
@@ -225,7 +236,7 @@ def _train(
     with progress() as bar, (folder / LOG).open("a") as log:
         task = bar.add_task("pretraining", total=steps_in(start.config, reader), completed=start.position.step)
 
-        def on_step(report: Any) -> None:
+        def on_step(report: StepReport) -> None:
             log.write(as_line(report, names) + "\n")
             log.flush()
             rate = report.molecules / report.seconds
@@ -261,6 +272,11 @@ def _summary(
         "seconds": round(seconds, 1),
         "model_hash": finished.model_hash,
         "snapshot_id": finished.snapshot_id,
+        "graph_hash": finished.graph_hash,
+        "scalers": {
+            f"{spec.node_type} {spec.feature_space}": scaler
+            for spec, scaler in zip(finished.specs, finished.scalers, strict=True)
+        },
         "holdout": [asdict(item) for item in finished.holdout],
         "simulated": list(finished.simulated),
     }
@@ -276,9 +292,8 @@ def _tell(summary: dict[str, Any], folder: Path, *, complete: bool) -> None:
         say(f"held out: {item['molecules']:,} molecules of {item['name']}")
     state = "complete" if complete else "not complete; the same command goes on"
     say(f"run {summary['run']}: {summary['epochs']} epochs, {summary['steps']:,} steps, {state}")
-    say(
-        f"checkpoint {folder / CHECKPOINT}, model {summary['model_hash'][:16]}; log {folder / LOG}, plot {folder / PLOT}"
-    )
+    say(f"checkpoint {folder / CHECKPOINT}, model {summary['model_hash'][:16]}")
+    say(f"log {folder / LOG}, plot {folder / PLOT}")
 
 
 if __name__ == "__main__":
