@@ -181,6 +181,8 @@ def _positive(text: str) -> int:
 
 @contextmanager
 def _counting(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    # The bar is silent where stderr is no terminal, and this takes minutes.
+    note(f"{description}: {total}")
     with progress() as bar:
         counter = bar.add_task(description, total=total)
         yield lambda _seed: bar.advance(counter)
