@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from graphdb.errors import InfoAlignError
 
@@ -69,7 +70,7 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """Print a remark for the person who waits on stderr."""
-    _error_console.print(text, markup=False)
+    _error_console.print(text, markup=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -80,13 +81,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         numeric = bool(listed) and all(isinstance(row[index], int | float) for row in listed)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
-        table.add_row(
-            *(
-                f"{cell:,}" if isinstance(cell, int) else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
-                for cell in row
-            )
-        )
+        table.add_row(*(Text(_cell(value)) for value in row))
     Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def progress() -> Progress:

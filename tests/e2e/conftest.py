@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from graphdb.store import GraphStore, connect
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -91,3 +93,24 @@ def shared_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comman
     runner = Commands(tmp_path_factory.mktemp("e2e") / "workspace")
     yield runner
     runner.stop()
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a workspace with the demo graph, loaded once by the command; its server runs until the end."""
+    runner = Commands(tmp_path_factory.mktemp("demo") / "workspace")
+    runner.run("ingest.all")
+    yield runner.workspace
+    runner.stop()
+
+
+@pytest.fixture(scope="session")
+def demo_store(demo_workspace: Path) -> Iterator[GraphStore]:
+    """Return a read-only connection to the demo graph."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INFOALIGN_WORKSPACE", str(demo_workspace))
+        for name in ("NEO4J_URI", "NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_DATABASE"):
+            patch.delenv(name, raising=False)
+        store = connect(read_only=True)
+    with store:
+        yield store

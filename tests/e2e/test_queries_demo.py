@@ -61,7 +61,7 @@ def test_similar_molecules_by_fingerprint(ask) -> None:
     assert only.stderr.startswith("error: the graph has no embeddings: python -m learn.pretrain")
     found = json.loads(ask("queries.similar", "simvastatin", "--by", "fingerprint", "-k", "1", "--json").stdout)
     assert found["fingerprint"][0]["name"] == "lovastatin"
-    # Tanimoto of Morgan radius 4, 1,024 bits, computed by RDKit alone from PubChem's SMILES of the two drugs.
+    # Tanimoto of Morgan radius 4, 1,024 bits, computed by RDKit alone from the SMILES of the two drugs.
     assert found["fingerprint"][0]["similarity"] == pytest.approx(0.71154, abs=1e-5)
 
 

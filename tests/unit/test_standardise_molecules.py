@@ -12,7 +12,7 @@ from ingest import parallel
 from ingest.standardise import molecules
 from ingest.standardise.molecules import Rejected, standardise, standardise_table
 
-# InChIKeys of the parents as PubChem lists them.
+# InChIKeys of well-known parents, as public databases list them.
 KNOWN = {
     "aspirin, sodium salt": ("CC(=O)Oc1ccccc1C(=O)[O-].[Na+]", "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"),
     "aspirin, salt drawn with a line": ("CC(=O)Oc1ccccc1C(=O)O[Na]", "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"),
