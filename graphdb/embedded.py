@@ -12,6 +12,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -25,11 +26,12 @@ from pathlib import Path
 
 import psutil
 
-from graphdb.errors import GraphUnavailableError, MissingExtraError
+from graphdb.errors import GraphUnavailableError, InputError, MissingExtraError
 from graphdb.files import replacing_file
 
 USERNAME = "root"
 DATABASE = "neo4j"
+DEFAULT_HEAP = "2g"
 START_SECONDS = 120
 STOP_SECONDS = 60
 ATTEMPTS = 3
@@ -171,7 +173,22 @@ def is_mine(folder: Path) -> bool:
     return server is not None and server.pid == os.getpid()
 
 
+def heap_size() -> str:
+    """Return the memory that the Java part may use: ``INFOALIGN_HEAP``, e.g. ``1g``.
+
+    Raises
+    ------
+    InputError
+        If it is no size.
+    """
+    size = os.environ.get("INFOALIGN_HEAP") or DEFAULT_HEAP
+    if not re.fullmatch(r"[1-9]\d*[mg]", size, re.IGNORECASE):
+        raise InputError(f"INFOALIGN_HEAP: expected a size such as 512m or {DEFAULT_HEAP}, got {size!r}")
+    return size
+
+
 def _launch(folder: Path) -> EmbeddedServer:
+    heap_size()
     ensure_password(folder)
     state_file(folder).unlink(missing_ok=True)
     _rotate(log_file(folder))

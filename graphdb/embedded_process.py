@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 from graphdb.dialect import ARCADEDB_VECTOR_INDEX
-from graphdb.embedded import DATABASE, ensure_password, is_mine, write_state
+from graphdb.embedded import DATABASE, ensure_password, heap_size, is_mine, write_state
 
-DEFAULT_HEAP = "2g"
 LOOK_SECONDS = 2.0
 SLICE_SECONDS = 0.1
 
@@ -35,7 +34,7 @@ def main(folder: Path, bolt_port: int, http_port: int) -> None:
             "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
             "bolt_port": bolt_port,
         },
-        jvm_kwargs={"heap_size": os.environ.get("INFOALIGN_HEAP", DEFAULT_HEAP)},
+        jvm_kwargs={"heap_size": heap_size()},
     )
     server.start()
     try:

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 BATCH_SIZE = 5000
 # How long a batch is tried again after a transient error (a deadlock, a lost connection).
-RETRY_SECONDS = 30.0
+RETRY_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 # What a driver raises beside its own errors: a name that cannot be resolved, a number beyond 64 bits, a type that
