@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphdb.errors import GraphError
 from graphdb.schema import EDGES, NODES, SCHEMA_VERSION, PropertyType
 from graphdb.tables import EdgeKind, GraphTables
 
@@ -41,7 +42,7 @@ def edge_columns(kind: EdgeKind) -> dict[str, PropertyType]:
     return {**ends, **EDGES[kind.edge_type].properties}
 
 
-def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) -> list[Row]:
+def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType], *, strict: bool = True) -> list[Row]:
     """Return the rows of a table as the database keeps them: plain values, nothing for what is missing.
 
     Parameters
@@ -50,11 +51,18 @@ def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) 
         Columns that are no property are an error; properties without a column are missing.
     properties
         Names and types.
+    strict
+        Whether a value of another type is an error; else it stays as it is.
 
     Returns
     -------
     list
         A dict a row; names in alphabetical order.
+
+    Raises
+    ------
+    GraphError
+        If a value is of another type than the schema says.
     """
     if table is None or table.empty:
         return []
@@ -62,7 +70,15 @@ def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType]) 
     if unknown:
         raise ValueError(f"columns that the schema does not know: {sorted(unknown)}")
     names = sorted(table.columns)
-    columns = [_plain_column(table[name].tolist(), properties[name]) for name in names]
+    columns = []
+    for name in names:
+        values = table[name].tolist()
+        try:
+            columns.append(_plain_column(values, properties[name]))
+        except (ValueError, TypeError, OverflowError) as error:
+            if strict:
+                raise GraphError(f"property {name}: {error}") from None
+            columns.append([_plain_or_raw(value, properties[name]) for value in values])
     return [
         {name: value for name, value in zip(names, values, strict=True) if value is not None}
         for values in zip(*columns, strict=True)
@@ -82,6 +98,13 @@ def plain(value: Any, kind: PropertyType) -> Any:
     return _plain_column([value], kind)[0]
 
 
+def _plain_or_raw(value: Any, kind: PropertyType) -> Any:
+    try:
+        return plain(value, kind)
+    except (ValueError, TypeError, OverflowError):
+        return value
+
+
 def _plain_column(values: Sequence[Any], kind: PropertyType) -> list[Any]:
     if kind == "strings":
         return [_strings(value) for value in values]
@@ -92,7 +115,8 @@ def _plain_column(values: Sequence[Any], kind: PropertyType) -> list[Any]:
         case "integer":
             return [None if gone else _integer(value) for value, gone in zip(values, missing, strict=True)]
         case "float":
-            return [None if gone else float(value) for value, gone in zip(values, missing, strict=True)]
+            # + 0.0: minus zero and zero are one number, and compare as equal in a diff.
+            return [None if gone else float(value) + 0.0 for value, gone in zip(values, missing, strict=True)]
         case "boolean":
             return [None if gone else bool(value) for value, gone in zip(values, missing, strict=True)]
 

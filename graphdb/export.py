@@ -17,7 +17,11 @@ PAGE = 50_000
 
 
 def read_tables(store: GraphStore) -> GraphTables:
-    """Read the whole context graph: the node types, edge types and properties of the schema, nothing else."""
+    """Read the whole context graph: the node types, edge types and properties of the schema, nothing else.
+
+    What lacks a property of its identity (a Molecule without an InChIKey, a similarity edge without a feature space)
+    was written by somebody else: no load makes it or could find it again. It is no part of the context graph.
+    """
     nodes = {}
     for node_type, schema in NODES.items():
         match = f"MATCH (n:{node_type})"
@@ -29,8 +33,10 @@ def read_tables(store: GraphStore) -> GraphTables:
         for source, target in edge_schema.endpoints:
             ends: dict[str, PropertyType] = {"src": NODES[source].key_type, "dst": NODES[target].key_type}
             fields = {"src": f"a.{NODES[source].key}", "dst": f"b.{NODES[target].key}"}
+            identity = [*fields.values(), *(f"r.{name}" for name in edge_schema.identity)]
             fields |= {name: f"r.{name}" for name in edge_schema.properties}
-            match = f"MATCH (a:{source})-[r:{edge_type}]->(b:{target})"
+            whole = " AND ".join(f"{name} IS NOT NULL" for name in identity)
+            match = f"MATCH (a:{source})-[r:{edge_type}]->(b:{target}) WHERE {whole}"
             table = _read(store, match, fields, None)
             if len(table):
                 edges[EdgeKind(edge_type, source, target)] = _typed(table, {**ends, **edge_schema.properties})
@@ -48,7 +54,7 @@ def _read(store: GraphStore, match: str, fields: Mapping[str, str], order: str |
         return pd.DataFrame(rows, columns=list(fields), dtype=object)
     rows, last = [], None
     while True:
-        beyond = "" if last is None else f"WHERE {order} > $last"
+        beyond = f"WHERE {order} IS NOT NULL" if last is None else f"WHERE {order} > $last"
         query = f"{match} {beyond} WITH n ORDER BY {order} LIMIT {PAGE} RETURN collect({row}) AS rows"
         page = store.read(query, **({} if last is None else {"last": last}))[0]["rows"]
         rows += page

@@ -1,0 +1,47 @@
+"""``python -m graphdb.snapshot`` on a live graph makes the snapshot that the loaded tables make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphdb.content import content_hash
+from graphdb.errors import GraphError
+from graphdb.meta import GraphMeta, write_meta
+from graphdb.schema import EdgeType
+from graphdb.snapshot import Snapshot, build_parser, main
+from graphdb.sync import sync
+from graphdb.workspace import Workspace
+
+pytestmark = pytest.mark.graph
+
+
+def snapshot(*arguments):
+    main(build_parser().parse_args([str(argument) for argument in arguments]))
+
+
+def test_live_graph_gives_the_snapshot_of_its_tables(store, small_graph, tmp_path):
+    sync(store, small_graph, sources=["demo"])
+    expected = Snapshot.from_tables(small_graph, content_hash(small_graph))
+    for folder in (tmp_path / "first", tmp_path / "second"):  # from a graph in which nothing changed: the same
+        snapshot("--out", folder)
+        written = Snapshot.load(folder)
+        assert (written.id, written.graph_hash) == (expected.id, expected.graph_hash)
+        assert np.array_equal(written.weights, expected.weights)
+    # 9 edges, of which the two of SIMILAR_MORPHOLOGY and INTERACTS join the same genes.
+    assert expected.number_of_edges == 7
+
+
+def test_edge_type_can_be_left_out_of_the_live_graph(store, small_graph, tmp_path):
+    sync(store, small_graph, sources=["demo"])
+    snapshot("--out", tmp_path / "here", "--without", "TARGETS")
+    kept = [edge_type for edge_type in EdgeType if edge_type != EdgeType.TARGETS]
+    assert Snapshot.load(tmp_path / "here").id == Snapshot.from_tables(small_graph, edge_types=kept).id
+
+
+def test_half_loaded_graph_gives_none(store, small_graph):
+    sync(store, small_graph, sources=["demo"])
+    write_meta(store, GraphMeta(("demo",), "loading"))
+    with pytest.raises(GraphError, match=r"half loaded; load it with: python -m ingest\.all"):
+        snapshot()
+    assert not Workspace.default().snapshot.exists()
