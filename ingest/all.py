@@ -12,15 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from graphdb.meta import read_meta
-from graphdb.sync import SyncReport, check_sources, sync
-
 from graphdb import connect
 from graphdb.console import note, print_table, run, say
 from graphdb.errors import ArtefactError
 from graphdb.files import read_json, versions, write_json
+from graphdb.meta import read_meta
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
+from graphdb.sync import SyncReport, check_sources, sync
 from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.features.molecule_graph import featurise

@@ -9,7 +9,8 @@ from graphdb.content import content_hash
 from graphdb.errors import GraphError
 from graphdb.meta import GraphMeta, write_meta
 from graphdb.schema import EdgeType
-from graphdb.snapshot import Snapshot, build_parser, main
+from graphdb.snapshot import Snapshot
+from graphdb.snapshot.__main__ import build_parser, main
 from graphdb.sync import sync
 from graphdb.workspace import Workspace
 

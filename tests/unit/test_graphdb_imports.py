@@ -12,8 +12,6 @@ for name in ("neo4j", "py2neo", "arcadedb_embedded", "rdkit", "torch", "torch_ge
     sys.modules[name] = None  # importing it raises ImportError
 import graphdb.feature_store, graphdb.molecule_graphs, graphdb.snapshot, graphdb.walks, graphdb.walks.shards
 import graphdb.walks.__main__
-from graphdb.snapshot import build_parser
-build_parser()
 """
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-import graphdb
+import graphdb.snapshot.__main__ as command
 from graphdb.errors import GraphError
 from graphdb.schema import EdgeType, NodeType
-from graphdb.snapshot import Snapshot, build_parser, main
+from graphdb.snapshot import Snapshot
+from graphdb.snapshot.__main__ import build_parser, main
 from graphdb.tables import EdgeKind, GraphTables
 from graphdb.workspace import Workspace
 
@@ -34,17 +34,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, meta: object) -> None:
         assert read_only
         return nullcontext(SimpleNamespace(uri=uri or "bolt://here"))
 
-    monkeypatch.setattr(graphdb, "connect", connect)
-    functions = {
-        "meta": {"read_meta": lambda _: meta},
-        "export": {"read_tables": lambda _: TABLES},
-        "content": {"content_hash": lambda tables: "hash of these" if tables is TABLES else "of others"},
-    }
-    for name, content in functions.items():
-        module = ModuleType(f"graphdb.{name}")
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(graphdb, name, module, raising=False)
+    monkeypatch.setattr(command, "connect", connect)
+    monkeypatch.setattr(command, "read_meta", lambda _: meta)
+    monkeypatch.setattr(command, "read_tables", lambda _: TABLES)
+    monkeypatch.setattr(command, "content_hash", lambda tables: "hash of these" if tables is TABLES else "of others")
 
 
 def call(*arguments: object) -> None:

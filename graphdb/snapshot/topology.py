@@ -1,14 +1,11 @@
 """The topology of the context graph at one moment, as compressed sparse rows with a content hash.
 
-``python -m graphdb.snapshot`` makes the snapshot of the live graph. It is *the* topology that walks use:
-undirected, without self-loops, parallel edges merged to one with the largest weight (InfoAlign, arXiv 2406.12056,
-section 3).
+It is *the* topology that walks use: undirected, without self-loops, parallel edges merged to one with the largest
+weight (InfoAlign, arXiv 2406.12056, section 3).
 """
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +27,7 @@ from graphdb.arrays import (
     write_arrays,
 )
 from graphdb.csr import Indices, checked_numbers, checked_types, checked_weights, compress, content_id
-from graphdb.errors import ArtefactError, GraphError, InputError
+from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_manifest, replacing_folder, write_manifest
 from graphdb.schema import NODES, SCHEMA_VERSION, EdgeType, NodeType
 from graphdb.tables import EdgeKind, GraphTables
@@ -287,57 +284,3 @@ def _edges(
     if not ((weight >= 0) & (weight <= 1)).all():
         raise InputError(f"snapshot: an edge {kind.edge_type} has a weight that is not a number in [0, 1]")
     return ends[0], ends[1], weight
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``python -m graphdb.snapshot``."""
-    parser = argparse.ArgumentParser(prog=MADE_BY, description="Write the topology of the graph as CSR, for walks.")
-    parser.add_argument("--uri", help="Bolt address of the graph (default: NEO4J_URI, else the embedded graph)")
-    parser.add_argument("--out", type=Path, help="folder to write (default: snapshot/ in the workspace)")
-    parser.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        type=EdgeType,
-        choices=list(EdgeType),
-        metavar="EDGE_TYPE",
-        help="leave out this edge type; may be given again",
-    )
-    return parser
-
-
-def main(arguments: argparse.Namespace) -> None:
-    """Make the snapshot of the live graph."""
-    # Here and not above: what only loads a snapshot needs no database driver.
-    from graphdb import connect
-    from graphdb.console import print_table, say
-    from graphdb.content import content_hash
-    from graphdb.export import read_tables
-    from graphdb.meta import read_meta
-    from graphdb.workspace import Workspace
-
-    started = time.perf_counter()
-    with connect(arguments.uri, read_only=True) as store:
-        meta = read_meta(store)
-        if meta is None or meta.state != "complete":
-            state = "empty" if meta is None else "half loaded"
-            raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
-        tables = read_tables(store)
-    edge_types = [edge_type for edge_type in EdgeType if edge_type not in arguments.without]
-    snapshot = Snapshot.from_tables(tables, content_hash(tables), edge_types)
-    folder = arguments.out or Workspace.default().snapshot
-    snapshot.save(folder, edge_types=edge_types)
-    isolated = {node_type: int((snapshot.degree[snapshot.nodes(node_type)] == 0).sum()) for node_type in NodeType}
-    print_table(
-        "Snapshot",
-        ["node type", "nodes", "without an edge"],
-        [[node_type.value, len(snapshot.nodes(node_type)), isolated[node_type]] for node_type in NodeType],
-    )
-    say(f"{snapshot.number_of_edges:,} edges after merging parallel ones; id {snapshot.id[:16]}")
-    say(f"written to {folder} in {time.perf_counter() - started:.1f} s")
-
-
-if __name__ == "__main__":
-    from graphdb.console import run
-
-    run(main, build_parser())

@@ -1,0 +1,7 @@
+"""Snapshots: the topology that walks use. ``python -m graphdb.snapshot`` makes the one of the live graph."""
+
+from __future__ import annotations
+
+from graphdb.snapshot.topology import KIND, MADE_BY, Snapshot
+
+__all__ = ["KIND", "MADE_BY", "Snapshot"]
