@@ -193,6 +193,14 @@ def test_server_refuses_writes_in_a_read_transaction(store):
         session.run("CREATE (n:Gene {ncbi_id: 1})").consume()
 
 
+@pytest.mark.gap("arcadedb", "EXPLAIN executes a schema statement, so it cannot tell whether a query would write")
+def test_explain_does_not_execute(store):
+    driver, session = _session(store, neo4j.WRITE_ACCESS)
+    with driver, session:
+        session.run("EXPLAIN DROP CONSTRAINT gene_key").consume()
+    assert "gene_key" in names(store)
+
+
 # Fails at its end: after more rows than the embedded engine keeps in one auto-commit transaction (20,000), or in a
 # second step.
 FAILING = [
