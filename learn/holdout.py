@@ -1,33 +1,33 @@
 """Leave the molecules of downstream data sets out of pretraining.
 
 The method demands it (section 5): an encoder that has walked from a test molecule has seen its profile. Molecules are
-told by the first block of the InChIKey, which leaves stereo and charge aside.
+told by the first block of the InChIKey of their standardised structure, which leaves stereo and charge aside. The keys
+that a data set's file states are not enough: ChEMBL2K's are those of charged forms, and a fifth of its molecules would
+not be found by them.
+
+Keys need chemistry, training does not: `learn.keys` makes them, once for each file, and keeps them in the workspace.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from graphdb.errors import InputError
+from graphdb.errors import ArtefactError, InputError
 from graphdb.files import sha256
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from learn.checkpoint import HeldOut
 
 BLOCK = 14
-COLUMN = "inchikey"
 FILE = "assays.csv.gz"
-_KEY = re.compile(r"[A-Z]{14}(-|$)")
+_KEY = re.compile(rf"[A-Z]{{{BLOCK}}}(-[A-Z]{{10}}-[A-Z])?")
 
 
 def parse_holdout(text: str) -> tuple[str, Path]:
@@ -39,61 +39,71 @@ def parse_holdout(text: str) -> tuple[str, Path]:
     return name, path / FILE if path.is_dir() else path
 
 
-def read_blocks(path: Path) -> set[str]:
-    """Return the InChIKey first blocks of a data set's file, from its column ``inchikey``.
+def keys_of(path: Path, folder: Path) -> Path:
+    """Return the key file of a data set's file, in `folder`; it is made where it is not there.
+
+    Its name is the hash of the data set's file, so it can be made elsewhere and brought here.
 
     Raises
     ------
     InputError
-        If it cannot be read or has no such column.
+        If it is not there and cannot be made, for want of RDKit or because the data set's file is damaged.
     """
-    with open_text(path) as file:
-        rows = csv.DictReader(file)
-        if COLUMN not in (rows.fieldnames or []):
+    keys = folder / f"{sha256(path)}.keys"
+    if not keys.exists():
+        # A process of its own: this one shall run where there is no chemistry.
+        made = subprocess.run(
+            [sys.executable, "-m", "learn.keys", str(path), "--out", str(keys)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if made.returncode:
+            reason = (made.stderr.strip().splitlines() or ["it ended without a word"])[-1]
             raise InputError(
-                f"no column {COLUMN!r}; make a file that has one with: python -m learn.keys {path} --out FILE",
+                f"its InChIKeys could not be made ({reason.removeprefix('error: ')}); with RDKit they are made by: "
+                f"python -m learn.keys {path} --out {keys}",
                 path=path,
-                line=1,
             )
-        blocks = set()
-        for row in rows:
-            key = (row[COLUMN] or "").strip()
-            if key and not _KEY.match(key):
-                raise InputError(f"expected an InChIKey or its first block, got {key!r}", path=path, line=rows.line_num)
-            blocks.add(key[:BLOCK])
+    return keys
+
+
+def read_blocks(keys: Path) -> set[str]:
+    """Return the first blocks in a key file: an InChIKey or its first block a line, ``#`` begins a comment."""
+    blocks = set()
+    for number, line in enumerate(keys.read_text(encoding="utf-8").splitlines(), start=1):
+        key = line.split("#", 1)[0].strip()
+        if key and not _KEY.fullmatch(key):
+            raise ArtefactError(f"{keys}:{number}: expected an InChIKey or its first block, got {key[:40]!r}")
+        blocks.add(key[:BLOCK])
     return blocks - {""}
 
 
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a table, gzipped or not, to read.
-
-    Raises
-    ------
-    InputError
-        If it is no text, or its gzip is damaged; also while it is being read.
-    """
-    try:
-        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-            yield cast(TextIO, file)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise InputError("truncated or damaged gzip", path=path) from None
-    except UnicodeDecodeError:
-        raise InputError("not a text file in UTF-8", path=path) from None
-    except csv.Error as error:
-        raise InputError(f"not a CSV file ({error})", path=path) from None
-
-
 def hold_out(
-    snapshot: Snapshot, tasks: Sequence[tuple[str, Path]]
+    snapshot: Snapshot, tasks: Sequence[tuple[str, Path]], folder: Path
 ) -> tuple[npt.NDArray[np.int64], tuple[HeldOut, ...]]:
-    """Return the molecule nodes to leave out, sorted, and what is to be recorded of each task."""
+    """Find the molecules of data sets in the graph.
+
+    Parameters
+    ----------
+    snapshot
+        The graph.
+    tasks
+        Name and file of each data set.
+    folder
+        Of the key files.
+
+    Returns
+    -------
+    nodes, records
+        (k,) the molecule nodes to leave out, ascending; what is to be recorded of each data set, by name.
+    """
     molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
     blocks = np.array([key[:BLOCK] for key in snapshot.keys[molecules]], dtype=str)
     left_out: set[int] = set()
     records = []
     for name, path in sorted(tasks):
-        found = molecules[np.isin(blocks, sorted(read_blocks(path)))]
+        found = molecules[np.isin(blocks, sorted(read_blocks(keys_of(path, folder))))]
         left_out.update(found.tolist())
         records.append(HeldOut(name, sha256(path), len(found)))
     return np.array(sorted(left_out), dtype=np.int64), tuple(records)

@@ -101,7 +101,8 @@ def main(arguments: argparse.Namespace) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     folder = _run_folder(workspace, arguments.run)
     snapshot = Snapshot.load(workspace.snapshot)
-    excluded, holdout = hold_out(snapshot, [parse_holdout(text) for text in arguments.holdout])
+    tasks = [parse_holdout(text) for text in arguments.holdout]
+    excluded, holdout = hold_out(snapshot, tasks, workspace.root / "holdout")
     reader = _shards(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
     features = FeatureStore.open(workspace.features)
     maker = BatchMaker(snapshot, features, MoleculeGraphs.load(workspace.molecule_graphs), device)
