@@ -28,12 +28,15 @@ from graphdb.workspace import Workspace
 DRUG = "imatinib"
 NEIGHBOURS = 5
 EPOCHS = 12
+RUN = "demo"
+CHECKPOINT, INITIAL = "checkpoint.pt", "initial.pt"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the arguments of this command."""
     parser = argparse.ArgumentParser(prog="python -m queries.demo", description=__doc__)
     parser.add_argument("--drug", default=DRUG, help=f"whose neighbours are shown (default {DRUG})")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of the pretraining (default {EPOCHS})")
     return parser
 
 
@@ -42,11 +45,12 @@ def main(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     workspace = Workspace.default()
     picture = workspace.root / f"{arguments.drug}.html"
+    checkpoint, epochs = workspace.runs / RUN / CHECKPOINT, str(arguments.epochs)
     commands = (
         ("ingest.all", "--source", "demo"),
-        ("graphdb.walks", "export", "--epochs", str(EPOCHS)),
-        ("learn.pretrain", "--quick", "--epochs", str(EPOCHS), "--run", "demo"),
-        ("learn.encode", "--graph", "--publish", "--checkpoint", str(workspace.runs / "demo" / "checkpoint.pt")),
+        ("graphdb.walks", "export", "--epochs", epochs),
+        ("learn.pretrain", "--quick", "--epochs", epochs, "--run", RUN),
+        ("learn.encode", "--graph", "--publish", "--checkpoint", str(checkpoint)),
         ("queries.neighbourhood", arguments.drug, "--limit", "15", "--html", str(picture)),
     )
     for command in commands:
@@ -70,7 +74,7 @@ def _run(command: Sequence[str]) -> None:
 
 def _summarise(workspace: Workspace, drug: str) -> None:
     ingest = read_json(workspace.ingest_report)
-    training = read_json(workspace.runs / "demo" / "run.json")
+    training = read_json(workspace.runs / RUN / "run.json")
     reader = ShardReader(workspace.shards)
     nodes = ", ".join(f"{name} {count:,}" for name, count in ingest["nodes"].items() if count)
     edges = ", ".join(f"{name} {count:,}" for name, count in ingest["edges"].items() if count)
@@ -85,7 +89,7 @@ def _summarise(workspace: Workspace, drug: str) -> None:
             ("rejects", f"{rejected:,} records left out, each with line and reason in {workspace.rejects}"),
             ("walks", f"{reader.epochs} x {reader.number_of_walks:,} of up to {reader.config.length} steps"),
             ("loss", f"{training['loss_first_epoch']:.3f} (first epoch) -> {training['loss_last_epoch']:.3f} (last)"),
-            ("checkpoint", str(workspace.runs / "demo" / "checkpoint.pt")),
+            ("checkpoint", str(workspace.runs / RUN / CHECKPOINT)),
             ("SIMULATED", f"no instrument measured the profiles of {', '.join(simulated)}"),
         ],
     )
@@ -112,7 +116,7 @@ def nearest_before_and_after(store: GraphStore, workspace: Workspace, drug: str)
     key = str(resolve(store, drug).key)
     graphs = MoleculeGraphs.load(workspace.molecule_graphs)
     keys = np.asarray(graphs.keys, dtype=object)
-    before = embed_graphs(load(workspace.runs / "demo" / "initial.pt").encoder(), graphs)
+    before = embed_graphs(load(workspace.runs / RUN / INITIAL).encoder(), graphs)
     after_keys, after, _ = read_embeddings(workspace.embeddings)
     found = [_nearest(keys, before, key), _nearest(after_keys, after, key)]
     described = _described(store, key, [name for side in found for name, _ in side])
