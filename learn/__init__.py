@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 # Read when torch is loaded. Threads that wait for each other shall sleep, not spin: on processors that are shared with
 # other work a training step took 3.5 times the processor time otherwise, and on idle ones it takes the same.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# PyTorch Geometric's own call, at each start; users can do nothing about it.
+warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning, module=r"torch\.jit")
 
 if TYPE_CHECKING:
     from learn.transformer import InfoAlignTransformer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
@@ -56,9 +57,10 @@ class TrainConfig:
         for name, least in (("epochs", 1), ("batch_size", 2), ("layers", 1), ("walk_epochs", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1 or self.lr <= 0 or self.beta < 0 or self.weight_decay < 0:
+        finite = 0 <= self.beta < math.inf and 0 <= self.weight_decay < math.inf
+        if not (0 <= self.dropout < 1 and 0 < self.lr <= 1 and finite):  # also where one is NaN
             raise InputError(
-                f"dropout {self.dropout} must be in [0, 1), lr {self.lr} above 0, "
+                f"dropout {self.dropout} must be in [0, 1), lr {self.lr} in (0, 1], "
                 f"beta {self.beta} and weight decay {self.weight_decay} not negative"
             )
         self.walks  # noqa: B018 - checks the settings of the walks
