@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from graphdb.snapshot.topology import KIND, MADE_BY, Snapshot
+from graphdb.snapshot.topology import Snapshot
 
-__all__ = ["KIND", "MADE_BY", "Snapshot"]
+__all__ = ["Snapshot"]

@@ -13,13 +13,15 @@ from graphdb.errors import GraphError
 from graphdb.export import read_tables
 from graphdb.meta import read_meta
 from graphdb.schema import EdgeType, NodeType
-from graphdb.snapshot.topology import MADE_BY, Snapshot
+from graphdb.snapshot.topology import Snapshot
 from graphdb.workspace import Workspace
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``python -m graphdb.snapshot``."""
-    parser = argparse.ArgumentParser(prog=MADE_BY, description="Write the topology of the graph as CSR, for walks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m graphdb.snapshot", description="Write the topology of the graph as CSR, for walks."
+    )
     parser.add_argument("--uri", help="Bolt address of the graph (default: NEO4J_URI, else the embedded graph)")
     parser.add_argument("--out", type=Path, help="folder to write (default: snapshot/ in the workspace)")
     parser.add_argument(

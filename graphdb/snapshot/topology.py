@@ -33,7 +33,7 @@ from graphdb.schema import NODES, SCHEMA_VERSION, EdgeType, NodeType
 from graphdb.tables import EdgeKind, GraphTables
 
 KIND = "snapshot"
-MADE_BY = "python -m graphdb.snapshot"
+MADE_BY = "python -m ingest.all (or, from a graph that is loaded already, python -m graphdb.snapshot)"
 
 _DTYPES: Mapping[str, npt.DTypeLike] = {
     "indptr": np.int64,

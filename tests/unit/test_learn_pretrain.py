@@ -76,10 +76,10 @@ def test_a_run_leaves_checkpoint_log_plot_and_record(workspace: Workspace, capsy
 
 
 def test_the_learning_rate_follows_the_reference() -> None:
-    config = TrainConfig(lr=2.0)
+    config = TrainConfig(lr=0.5)
     for step in (0, 30, 100):
-        assert loop.learning_rate(config, step, 100) == pytest.approx(2 * math.cos(7 / 16 * math.pi * step / 100))
-    assert loop.learning_rate(config, 100, 100) == pytest.approx(2 * 0.19509, abs=1e-5)
+        assert loop.learning_rate(config, step, 100) == pytest.approx(0.5 * math.cos(7 / 16 * math.pi * step / 100))
+    assert loop.learning_rate(config, 100, 100) == pytest.approx(0.5 * 0.19509, abs=1e-5)
 
 
 def test_defaults_are_the_references_and_the_command_line_wins_over_quick() -> None:

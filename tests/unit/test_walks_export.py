@@ -101,7 +101,7 @@ def test_nothing_to_start_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export"], "no snapshot here; make it with: python -m graphdb.snapshot"),
+        (["export"], "no snapshot here; make it with: python -m ingest.all"),
         (["export", "--length", "-1"], "walks: length must be a whole number from 0, got -1"),
         (["export", "--exclude", "nowhere.txt"], "snapshot"),
     ],
