@@ -75,14 +75,16 @@ def note(text: str) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table on stdout; numbers are right-aligned."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     listed = [list(row) for row in rows]
     for index, column in enumerate(columns):
         numeric = bool(listed) and all(isinstance(row[index], int | float) for row in listed)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*(Text(_cell(value)) for value in row))
-    Console().print(table)
+    console = Console()
+    console.print(Text(title, style="bold"), soft_wrap=True)  # a title of the table would be folded to its width
+    console.print(table)
 
 
 def _cell(value: Any) -> str:

@@ -12,22 +12,21 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from graphdb import connect
 from graphdb.console import print_table, run, say
 from graphdb.errors import InfoAlignError
 from graphdb.files import read_json
-from graphdb.store import GraphStore
 from graphdb.walks.shards import ShardReader
 from graphdb.workspace import Workspace
+from queries.before_after import Embeddings, share_with_common_target, side_by_side, targets
+from queries.resolve import resolve
 
 DRUG = "imatinib"
 NEIGHBOURS = 5
-EPOCHS = 12
+EPOCHS = 24
 RUN = "demo"
 CHECKPOINT, INITIAL = "checkpoint.pt", "initial.pt"
 
@@ -93,54 +92,33 @@ def _summarise(workspace: Workspace, drug: str) -> None:
             ("SIMULATED", f"no instrument measured the profiles of {', '.join(simulated)}"),
         ],
     )
+    before, after = _embeddings(workspace)
     with connect(read_only=True) as store:
-        rows = nearest_before_and_after(store, workspace, drug)
+        rows = side_by_side(store, before, after, str(resolve(store, drug).key), NEIGHBOURS)
+        known = targets(store)
     print_table(
         f"the {NEIGHBOURS} molecules nearest to {drug} by embedding (* shares a target)",
         ["before pretraining", "cosine", "after pretraining", "cosine"],
         rows,
     )
+    was, now = (share_with_common_target(embeddings, known, NEIGHBOURS) for embeddings in (before, after))
+    say(
+        f"Of the {NEIGHBOURS} molecules nearest to each of the {len(known)} drugs with a known target, {100 * was:.1f} % "
+        f"shared one before pretraining and {100 * now:.1f} % do after (targets were in the graph)."
+    )
 
 
-def nearest_before_and_after(store: GraphStore, workspace: Workspace, drug: str) -> list[tuple[str, float, str, float]]:
-    """Return the nearest molecules of `drug` by the untrained encoder and by the trained one, side by side.
-
-    A star marks a molecule that shares a target with the drug.
-    """
+def _embeddings(workspace: Workspace) -> tuple[Embeddings, Embeddings]:
+    """Return those of the untrained encoder and those of the trained one."""
     # PyTorch is loaded here: the commands before this ran in processes of their own.
     from graphdb.molecule_graphs import MoleculeGraphs
     from learn.checkpoint import load
     from learn.encode import embed_graphs, read_embeddings
-    from queries.resolve import resolve
 
-    key = str(resolve(store, drug).key)
     graphs = MoleculeGraphs.load(workspace.molecule_graphs)
-    keys = np.asarray(graphs.keys, dtype=object)
-    before = embed_graphs(load(workspace.runs / RUN / INITIAL).encoder(), graphs)
-    after_keys, after, _ = read_embeddings(workspace.embeddings)
-    found = [_nearest(keys, before, key), _nearest(after_keys, after, key)]
-    described = _described(store, key, [name for side in found for name, _ in side])
-    return [(described[one[0]], one[1], described[two[0]], two[1]) for one, two in zip(found[0], found[1], strict=True)]
-
-
-def _nearest(keys: npt.NDArray[np.object_], vectors: npt.NDArray[np.float32], key: str) -> list[tuple[str, float]]:
-    """Return the (key, cosine) of the molecules most similar to `key`, without itself."""
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    own = int(np.flatnonzero(keys == key)[0])
-    cosine = unit @ unit[own]
-    cosine[own] = -np.inf
-    return [(str(keys[i]), float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:NEIGHBOURS]]
-
-
-def _described(store: GraphStore, key: str, others: list[str]) -> dict[str, str]:
-    rows: list[dict[str, Any]] = store.read(
-        "UNWIND $keys AS key MATCH (m:Molecule {inchikey: key}) "
-        "OPTIONAL MATCH (m)-[:TARGETS]->(g:Gene)<-[:TARGETS]-(:Molecule {inchikey: $own}) "
-        "RETURN key, m.name AS name, count(g) AS shared",
-        keys=sorted(set(others)),
-        own=key,
-    )
-    return {row["key"]: f"{row['name'] or row['key']}{' *' if row['shared'] else ''}" for row in rows}
+    untrained = load(workspace.runs / RUN / INITIAL).encoder()
+    keys, vectors, _ = read_embeddings(workspace.embeddings)
+    return Embeddings(np.asarray(graphs.keys, dtype=object), embed_graphs(untrained, graphs)), Embeddings(keys, vectors)
 
 
 if __name__ == "__main__":
