@@ -103,8 +103,8 @@ def _summarise(workspace: Workspace, drug: str) -> None:
     )
     was, now = (share_with_common_target(embeddings, known, NEIGHBOURS) for embeddings in (before, after))
     say(
-        f"Of the {NEIGHBOURS} molecules nearest to each of the {len(known)} drugs with a known target, {100 * was:.1f} % "
-        f"shared one before pretraining and {100 * now:.1f} % do after (targets were in the graph)."
+        f"Of the {NEIGHBOURS} molecules nearest to each of the {len(known)} drugs with a known target, "
+        f"{100 * was:.1f} % shared one before pretraining and {100 * now:.1f} % do after (targets were in the graph)."
     )
 
 
