@@ -2,81 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _commands import Commands
 
+from graphdb.meta import read_meta
 from graphdb.store import GraphStore, connect
 
-PROJECT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Commands:
-    """Runs ``python -m …`` in one workspace."""
-
-    workspace: Path
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        hidden = {name for name in os.environ if name.startswith("NEO4J_")}
-        kept = {name: value for name, value in os.environ.items() if name not in hidden}
-        return {**kept, "INFOALIGN_WORKSPACE": str(self.workspace), "INFOALIGN_HEAP": "1g", "OMP_NUM_THREADS": "2"}
-
-    def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [sys.executable, "-m", *command],
-            env=self.environment,
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        said = f"python -m {' '.join(command)}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-        assert result.returncode == status, said
-        if status:
-            assert "Traceback" not in result.stderr, said
-        return result
-
-    def kill_when(self, *command: str, seen: Callable[[], bool], timeout: float = 300) -> None:
-        """Start a command and ``kill -9`` it as soon as `seen` says so."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=self.environment,
-            cwd=PROJECT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            waited = 0.0
-            while not seen():
-                assert process.poll() is None, "the command ended before it could be killed"
-                assert waited < timeout, "nothing to see in time"
-                try:
-                    process.wait(0.05)
-                except subprocess.TimeoutExpired:
-                    waited += 0.05
-            process.send_signal(signal.SIGKILL)
-        finally:
-            process.kill()
-            process.wait()
-
-    def stop(self) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "graphdb.server", "stop"],
-            env=self.environment,
-            cwd=PROJECT,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
+REAL_SOURCES = ("lincs", "cmea", "cpjump1", "hetionet", "drugbank")
 
 
 @pytest.fixture
@@ -114,3 +49,29 @@ def demo_store(demo_workspace: Path) -> Iterator[GraphStore]:
         store = connect(read_only=True)
     with store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def real_sources(shared_data: Path) -> list[str]:
+    """Return the arguments that load all real sources."""
+    return [part for name in REAL_SOURCES for part in ("--source", f"{name}={shared_data / name}")]
+
+
+@pytest.fixture(scope="session")
+def real_commands(tmp_path_factory: pytest.TempPathFactory, real_sources: list[str]) -> Iterator[Commands]:
+    """Return a runner whose graph holds all real sources: loaded once, killed in the middle, and loaded again."""
+    runner = Commands(tmp_path_factory.mktemp("real") / "workspace")
+
+    def loading() -> bool:
+        if not (runner.workspace / "graph" / "server.json").exists():
+            return False
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("INFOALIGN_WORKSPACE", str(runner.workspace))
+            with connect(read_only=True) as opened:
+                meta = read_meta(opened)
+        return meta is not None and meta.state == "loading"
+
+    runner.kill_when("ingest.all", *real_sources, seen=loading)
+    runner.run("ingest.all", *real_sources)
+    yield runner
+    runner.stop()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from _commands import Commands
 
 from graphdb.content import content_hash
 from graphdb.export import read_tables
@@ -19,41 +20,12 @@ from ingest.standardise.molecules import standardise_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.graph, pytest.mark.data]
 
-SOURCES = ("lincs", "cmea", "cpjump1", "hetionet", "drugbank")
-
-
-@pytest.fixture(scope="module")
-def source_arguments(shared_data: Path) -> list[str]:
-    return [part for name in SOURCES for part in ("--source", f"{name}={shared_data / name}")]
-
-
-@pytest.fixture(scope="module")
-def loaded(shared_commands: Any, source_arguments: list[str]) -> Any:
-    """Load the real sources once, killed in the middle of the load and run again."""
-
-    def loading() -> bool:
-        if not (shared_commands.workspace / "graph" / "server.json").exists():
-            return False
-        return _state(shared_commands.workspace) == "loading"
-
-    shared_commands.kill_when("ingest.all", *source_arguments, seen=loading)
-    shared_commands.run("ingest.all", *source_arguments)
-    return shared_commands
-
 
 @pytest.fixture
-def store(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("INFOALIGN_WORKSPACE", str(loaded.workspace))
+def store(real_commands: Commands, monkeypatch: pytest.MonkeyPatch) -> Iterator[GraphStore]:
+    monkeypatch.setenv("INFOALIGN_WORKSPACE", str(real_commands.workspace))
     with connect(read_only=True) as opened:
         yield opened
-
-
-def _state(workspace: Path) -> str | None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INFOALIGN_WORKSPACE", str(workspace))
-        with connect(read_only=True) as opened:
-            meta = read_meta(opened)
-    return meta.state if meta is not None else None
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +98,7 @@ def test_molecule_gene_networks_agree_with_the_files(
 
 
 def test_profiles_agree_with_the_files(
-    store: GraphStore, loaded: Any, shared_data: Path, drugbank: dict[str, str]
+    store: GraphStore, real_commands: Commands, shared_data: Path, drugbank: dict[str, str]
 ) -> None:
     lincs = pd.read_csv(shared_data / "lincs" / "consensi-drugbank.tsv.gz", sep="\t", usecols=["perturbagen"])
     pertinfo = pd.read_csv(shared_data / "lincs" / "pertinfo.tsv.gz", sep="\t", dtype=str).drop_duplicates("pert_id")
@@ -144,7 +116,7 @@ def test_profiles_agree_with_the_files(
     }
     assert spaces["Expression", "lincs-consensus-978"] == sum(drug in drugbank for drug in lincs["perturbagen"])
     assert spaces["Morphology", "cmea-812"] == spaces["Expression", "cmea-978"] == in_cmea
-    rejects = pd.read_parquet(loaded.workspace / "rejects.parquet")
+    rejects = pd.read_parquet(real_commands.workspace / "rejects.parquet")
     lost = rejects[(rejects["source"] == "cpjump1") & rejects["key"].str.startswith("compound ")]
     named = treatments["treatment"] != "DMSO"
     assert spaces["Morphology", "cpjump1-15"] == int(named.sum()) - len(lost)
@@ -166,27 +138,27 @@ def test_the_top_percent_of_the_lincs_cells(store: GraphStore, shared_data: Path
     assert found["largest"] == 1.0
 
 
-def test_the_killed_and_repeated_load_is_whole(store: GraphStore, loaded: Any) -> None:
+def test_the_killed_and_repeated_load_is_whole(store: GraphStore, real_commands: Commands) -> None:
     meta = read_meta(store)
-    report = read_json(loaded.workspace / "ingest.json")
+    report = read_json(real_commands.workspace / "ingest.json")
     assert meta is not None
     assert meta.state == "complete"
     assert content_hash(read_tables(store)) == meta.content_hash == report["graph_hash"]
-    assert Snapshot.load(loaded.workspace / "snapshot").graph_hash == meta.content_hash
+    assert Snapshot.load(real_commands.workspace / "snapshot").graph_hash == meta.content_hash
 
 
-def test_loading_again_changes_nothing(loaded: Any, source_arguments: list[str]) -> None:
-    before = read_json(loaded.workspace / "ingest.json")
-    result = loaded.run("ingest.all", *source_arguments)
+def test_loading_again_changes_nothing(real_commands: Commands, real_sources: list[str]) -> None:
+    before = read_json(real_commands.workspace / "ingest.json")
+    result = real_commands.run("ingest.all", *real_sources)
     assert "no change" in result.stdout
-    after = read_json(loaded.workspace / "ingest.json")
+    after = read_json(real_commands.workspace / "ingest.json")
     for name in ("graph_hash", "snapshot", "nodes", "edges", "rejects"):
         assert after[name] == before[name]
     assert after["changes"] == {"added": 0, "updated": 0, "deleted": 0}
 
 
-def test_other_sources_are_not_mixed_in_by_accident(loaded: Any) -> None:
-    result = loaded.run("ingest.all", status=1)
+def test_other_sources_are_not_mixed_in_by_accident(real_commands: Commands) -> None:
+    result = real_commands.run("ingest.all", status=1)
     assert "the graph holds" in result.stderr
     assert "--add" in result.stderr
     assert result.stderr.strip().count("\n") == 0 or "error:" in result.stderr.strip().splitlines()[-1]

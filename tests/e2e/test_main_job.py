@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from _commands import Commands
 
 from graphdb.files import read_json
 from graphdb.snapshot import Snapshot
@@ -18,12 +19,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.graph]
 
 
 @pytest.fixture(scope="module")
-def demo(shared_commands: Any) -> Any:
+def demo(shared_commands: Commands) -> tuple[Commands, str]:
     """Run the demo with two epochs; return the runner and what it printed."""
     return shared_commands, shared_commands.run("queries.demo", "--epochs", "2").stdout
 
 
-def test_the_demo_goes_from_files_to_a_neighbourhood(demo: Any) -> None:
+def test_the_demo_goes_from_files_to_a_neighbourhood(demo: tuple[Commands, str]) -> None:
     runner, printed = demo
     for said in ("rejects", "walks", "loss", "SIMULATED", "before pretraining", "after pretraining", "queries.cypher"):
         assert said in printed
@@ -36,7 +37,7 @@ def test_the_demo_goes_from_files_to_a_neighbourhood(demo: Any) -> None:
     assert "<svg" in (workspace / "imatinib.html").read_text()
 
 
-def test_every_molecule_has_its_embedding_in_the_graph(demo: Any) -> None:
+def test_every_molecule_has_its_embedding_in_the_graph(demo: tuple[Commands, str]) -> None:
     runner, _ = demo
     keys, vectors, model = read_embeddings(runner.workspace / "embeddings.parquet")
     assert np.isfinite(vectors).all()
@@ -45,20 +46,20 @@ def test_every_molecule_has_its_embedding_in_the_graph(demo: Any) -> None:
     assert answer.split()[-1] == str(len(keys))
 
 
-def test_similar_molecules_by_embedding(demo: Any) -> None:
+def test_similar_molecules_by_embedding(demo: tuple[Commands, str]) -> None:
     runner, _ = demo
     printed = runner.run("queries.similar", "imatinib", "--by", "embedding", "--csv").stdout
     assert len(printed.strip().splitlines()) == 11
 
 
-def test_ingesting_again_keeps_the_published_embeddings(demo: Any) -> None:
+def test_ingesting_again_keeps_the_published_embeddings(demo: tuple[Commands, str]) -> None:
     runner, _ = demo
     assert "no change" in runner.run("ingest.all").stdout
     query = "MATCH (m:Molecule) WHERE m.embedding IS NOT NULL RETURN count(m) > 1000 AS kept"
     assert runner.run("queries.cypher", query, "--csv").stdout.split()[-1].lower() == "true"
 
 
-def test_a_molecule_list_joins_the_demo_and_leaves_it_again(demo: Any, tmp_path: Path) -> None:
+def test_a_molecule_list_joins_the_demo_and_leaves_it_again(demo: tuple[Commands, str], tmp_path: Path) -> None:
     runner, _ = demo
     listed = tmp_path / "mine.csv"
     pd.DataFrame(
@@ -88,7 +89,7 @@ def said(result: Any) -> str:
     return str(lines[0])
 
 
-def test_bad_files_are_named_in_one_line(commands: Any, tmp_path: Path) -> None:
+def test_bad_files_are_named_in_one_line(commands: Commands, tmp_path: Path) -> None:
     missing = tmp_path / "missing.csv"
     missing.write_text("structure\nCCO\n")
     assert f"{missing}:1" in said(commands.run("ingest.all", "--source", f"molecules={missing}", status=1))
@@ -100,11 +101,11 @@ def test_bad_files_are_named_in_one_line(commands: Any, tmp_path: Path) -> None:
     assert "no such file" in said(commands.run("ingest.all", "--source", "molecules=nowhere.csv", status=1))
 
 
-def test_a_wrong_address_and_a_wrong_password_are_said(demo: Any) -> None:
+def test_a_wrong_address_and_a_wrong_password_are_said(demo: tuple[Commands, str]) -> None:
     runner, _ = demo
     server = read_json(runner.workspace / "graph" / "server.json")
 
-    class Elsewhere(type(runner)):  # type: ignore[misc]
+    class Elsewhere(Commands):
         uri = "bolt://127.0.0.1:1"
 
         @property
@@ -117,6 +118,6 @@ def test_a_wrong_address_and_a_wrong_password_are_said(demo: Any) -> None:
     assert "wrong user name or password" in said(elsewhere.run("queries.neighbourhood", "aspirin", status=1))
 
 
-def test_training_without_a_graph_says_what_to_do(commands: Any) -> None:
+def test_training_without_a_graph_says_what_to_do(commands: Commands) -> None:
     assert "python -m ingest.all" in said(commands.run("learn.pretrain", "--quick", status=1))
     assert "python -m learn.pretrain" in said(commands.run("learn.encode", "--graph", status=1))
