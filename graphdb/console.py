@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from graphdb.errors import InfoAlignError
+from graphdb.files import full_disk
 
 _error_console = Console(stderr=True, highlight=False)
 
@@ -55,7 +56,7 @@ def run(
 def one_line(error: BaseException) -> str:
     """Say an error in one line."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the disk is full ({error.filename or 'while writing'}); free some space and run the same command again"
+        return full_disk(error.filename or "while writing")
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError):

@@ -18,6 +18,8 @@ from typing import Any
 from graphdb.errors import ArtefactError
 
 MANIFEST = "manifest.json"
+NEARLY_FULL = 16 * 2**20
+"""Bytes left on a disk on which a database can do nothing more."""
 
 
 @contextmanager
@@ -33,6 +35,11 @@ def replacing_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        # What a write raises does not know its file: a full disk would be one without a name.
+        if error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -60,6 +67,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Return whether there is nearly nothing left on the disk of a folder."""
+    return folder.exists() and shutil.disk_usage(folder).free < NEARLY_FULL
+
+
+def full_disk(where: object) -> str:
+    """Say that a disk is full, and what to do."""
+    return f"the disk is full ({where}); free some space and run the same command again"
 
 
 def _umask() -> int:

@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,6 +16,7 @@ from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jEr
 from graphdb import dialect, embedded
 from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphUnavailableError
+from graphdb.files import disk_is_full, full_disk
 from graphdb.schema import EdgeType, NodeType
 from graphdb.settings import Settings
 from graphdb.workspace import Workspace
@@ -49,6 +51,8 @@ class GraphStore:
         Whether writes are refused.
     auth, database
         What the connection was opened with; `graphdb.ogm` opens another with it.
+    folder
+        Of the embedded graph; None for a server's.
     """
 
     def __init__(
@@ -60,8 +64,10 @@ class GraphStore:
         auth: tuple[str, str],
         database: str | None,
         read_only: bool,
+        folder: Path | None = None,
     ) -> None:
         self._driver = driver
+        self.folder = folder
         self.auth = auth
         self.database = database
         self.uri = uri
@@ -170,6 +176,9 @@ class GraphStore:
                     return session.execute_read(work)
                 return session.execute_write(work)
         except DRIVER_ERRORS as error:
+            # The engine's own words for a full disk are "Transaction error on commit", or none: it dies of it.
+            if self.folder is not None and disk_is_full(self.folder):
+                raise GraphError(full_disk(self.folder)) from error
             raise translate(error, self.uri) from error
 
 
@@ -182,7 +191,7 @@ def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
     folder = Workspace.default().graph
     server = embedded.start(folder)
     password = embedded.read_password(folder)
-    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only)
+    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only, folder=folder)
 
 
 def translate(error: Exception, uri: str) -> GraphError:
@@ -198,7 +207,9 @@ def translate(error: Exception, uri: str) -> GraphError:
     return GraphError(" ".join(str(error).split()) or type(error).__name__)
 
 
-def _open(uri: str, username: str, password: str, database: str | None, *, read_only: bool) -> GraphStore:
+def _open(
+    uri: str, username: str, password: str, database: str | None, *, read_only: bool, folder: Path | None = None
+) -> GraphStore:
     if not uri.startswith(SCHEMES):
         raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
     try:
@@ -222,7 +233,8 @@ def _open(uri: str, username: str, password: str, database: str | None, *, read_
             raise GraphUnavailableError(f"no graph server answers at {uri} ({error})") from error
         raise translate(error, uri) from error
     engine = dialect.engine_of(agent)
-    return GraphStore(driver, uri, engine, auth=(username, password), database=database, read_only=read_only)
+    auth = (username, password)
+    return GraphStore(driver, uri, engine, auth=auth, database=database, read_only=read_only, folder=folder)
 
 
 def _consume(transaction: neo4j.ManagedTransaction, cypher: str, parameters: dict[str, Any]) -> None:

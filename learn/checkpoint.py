@@ -6,6 +6,7 @@ A file of plain tensors, numbers and texts (``torch.load(weights_only=True)``), 
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -133,8 +134,21 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "scalers": list(checkpoint.scalers),
         "versions": dict(checkpoint.versions),
     }
+    save_tensors(path, content)
+
+
+def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors, numbers and texts, all or nothing.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written: ``torch.save`` to a file on a full disk raises a `RuntimeError` about its own insides.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
     with replacing_file(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load(path: Path | str) -> Checkpoint:

@@ -18,10 +18,9 @@ import torch
 from torch import nn
 
 from graphdb.errors import InfoAlignError
-from graphdb.files import replacing_file
 from graphdb.walks.shards import ShardReader
 from learn.batches import Batch, BatchMaker
-from learn.checkpoint import Checkpoint, Position, save
+from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import TrainConfig
 from learn.decoders import Decoders
 from learn.encoder import Encoder
@@ -224,8 +223,7 @@ def _save_batch(path: Path, batch: Batch) -> None:
         "weight_sums": [tensor.clone() for tensor in batch.weight_sums],
         "target_sums": list(batch.target_sums),
     }
-    with replacing_file(path) as temporary:
-        torch.save(content, temporary)
+    save_tensors(path, content)
 
 
 def as_line(report: StepReport, names: tuple[str, ...]) -> str:
