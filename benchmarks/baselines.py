@@ -8,27 +8,26 @@ On 2 cores ChEMBL2K takes some 10 s a seed, Broad6K and Biogen3K 1 to 2 min, Tox
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import write_report
 from graphdb.console import note, print_table, run, say
-from graphdb.files import write_json
 from learn.downstream import Result, forest_result
 from learn.tasks import TASKS, TaskData, load
 from learn.tasks.split import split
 
 RECORDED: dict[str, float] = {"chembl2k": 0.751, "broad6k": 0.698, "biogen3k": 0.527, "toxcast": 0.595}
 """method.md, section 5: mean AUC by probability, or MAE averaged over the endpoints."""
+SHORT = ("chembl2k", "broad6k", "biogen3k")
+"""What is run where no task is named."""
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Fit the forests and print their scores."""
     rows: list[dict[str, Any]] = []
-    for name in arguments.task or RECORDED:
+    for name in arguments.task or SHORT:
         data = load(name, arguments.data)
         note(f"{data.task.title}: {data.task.n_tasks} forests, {arguments.seeds} times")
         started = time.perf_counter()
@@ -40,8 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
         [[row["name"], row["value"], row.get("recorded", ""), row["unit"]] for row in rows],
     )
     if arguments.json:
-        record = {"benchmark": "baselines", "machine": _machine(), "commit": _commit(), "rows": rows}
-        write_json(arguments.json, record)
+        write_report(arguments.json, "baselines", rows)
         say(f"results: {arguments.json}")
 
 
@@ -64,15 +62,6 @@ def _rows(data: TaskData, result: Result, seconds: float) -> list[dict[str, Any]
             for task, values in result.as_json(data.names)["by_task"].items()
         ]
     return [*rows, {"name": f"{name} time", "value": seconds / len(result.seeds), "unit": "s a seed"}]
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}"
-
-
-def _commit() -> str:
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -188,7 +188,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m queries.similar", description=__doc__)
     parser.add_argument("key", help="a molecule: name, identifier, InChIKey, or any SMILES")
     parser.add_argument("--by", choices=(*MEASURE, "both"), default="both", help="what to compare (default both)")
-    parser.add_argument("-k", type=int, default=K, help=f"how many (default {K})")
+    parser.add_argument("-k", "--limit", dest="k", type=int, default=K, help=f"how many (default {K})")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print as JSON")
     form.add_argument("--csv", action="store_true", help="print as CSV")
