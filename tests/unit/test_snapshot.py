@@ -266,5 +266,5 @@ def test_arrays_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_snapshot_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=r"no snapshot here; make it with: python -m graphdb\.snapshot"):
+    with pytest.raises(ArtefactError, match=r"no snapshot here; make it with: python -m ingest\.all"):
         Snapshot.load(tmp_path / "nothing")
