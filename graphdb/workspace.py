@@ -55,6 +55,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def profiles(self) -> Path:
+        """Folder of the descriptions of a laboratory's own profile tables."""
+        return self.root / "profiles"
+
+    @property
     def rejects(self) -> Path:
         """Records that could not be used, with file, line and reason."""
         return self.root / "rejects.parquet"

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from graphdb import connect
 from graphdb.console import note, print_table, run, say
-from graphdb.errors import ArtefactError
+from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_json, versions, write_json
 from graphdb.meta import read_meta
 from graphdb.schema import EdgeType, NodeType
@@ -24,8 +24,10 @@ from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.features.molecule_graph import featurise
 from ingest.plan import plan_sources, with_earlier_sources
-from ingest.records import SourceRecords
+from ingest.records import Perturbation, SourceRecords
 from ingest.sources import SOURCES
+from ingest.sources.profiles import Description, Modality
+from ingest.standardise.profiles import Aggregation
 from ingest.write import hash_inputs, reject_counts, write_features, write_graphs, write_rejects
 
 
@@ -42,6 +44,17 @@ def build_parser() -> argparse.ArgumentParser:
         "--source", action="append", default=[], metavar="NAME[=PATH]", help="load this; may be repeated"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a sources.toml with the sources to load")
+    own = parser.add_argument_group("a laboratory's own profiles (ingest/sources/profiles.py)")
+    own.add_argument("--profiles", type=Path, metavar="FILE", help="load this table in pycytominer's form")
+    own.add_argument("--feature-space", metavar="NAME", help="name of its feature space, e.g. mylab-2026")
+    own.add_argument("--modality", choices=get_args(Modality), default="morphology", help="default: morphology")
+    own.add_argument("--perturbation", choices=list(Perturbation), default="compound", help="default: compound")
+    own.add_argument(
+        "--aggregate",
+        choices=(*get_args(Aggregation), "none"),
+        default="median",
+        help="what wells of one treatment become: one profile, or (none) one each (default: median)",
+    )
     held = parser.add_mutually_exclusive_group()
     held.add_argument("--add", action="store_true", help="keep what the graph holds of other sources")
     held.add_argument("--replace", action="store_true", help="remove what the graph holds of other sources")
@@ -69,7 +82,7 @@ def main(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     workspace = Workspace.default()
     workspace.root.mkdir(parents=True, exist_ok=True)
-    plan = plan_sources(arguments.source, arguments.config)
+    plan = plan_sources([*arguments.source, *own_profiles(arguments, workspace)], arguments.config)
     options = IngestOptions(arguments.gene_profiles, frozenset(arguments.without), arguments.scheduler)
     with connect() as store:
         meta = read_meta(store)
@@ -94,6 +107,25 @@ def main(arguments: argparse.Namespace) -> None:
         report = _report(plan, assembled, synced, snapshot, inputs, store.uri, time.perf_counter() - started)
         write_json(workspace.ingest_report, report)
     _summarise(report, workspace, demo=list(plan) == ["demo"])
+
+
+def own_profiles(arguments: argparse.Namespace, workspace: Workspace) -> list[str]:
+    """Write down what ``--profiles`` describes, and return it as an argument of ``--source``."""
+    if (arguments.profiles is None) != (arguments.feature_space is None):
+        raise InputError("--profiles and --feature-space go together")
+    if arguments.profiles is None:
+        return []
+    described = Description(
+        arguments.profiles.expanduser().resolve(),
+        arguments.feature_space,
+        arguments.modality,
+        str(arguments.perturbation),
+        arguments.aggregate,
+    )
+    if not described.path.is_file():
+        raise InputError("no such file", path=described.path)
+    described.write(workspace.profiles, alone=arguments.replace)
+    return [f"profiles={workspace.profiles}"]
 
 
 def _read(plan: dict[str, Path | None]) -> dict[str, SourceRecords]:

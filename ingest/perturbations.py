@@ -204,7 +204,7 @@ def _gene_matrices(parts: Sequence[_Placed]) -> list[FeatureMatrix]:
             matrices.append(
                 FeatureMatrix(
                     NodeType.GENE,
-                    f"{space}-{kind}",
+                    space_of_genes(space, kind),
                     frame.index.to_numpy().astype(object),
                     first.columns,
                     frame.to_numpy(np.float32),
@@ -213,6 +213,11 @@ def _gene_matrices(parts: Sequence[_Placed]) -> list[FeatureMatrix]:
                 )
             )
     return matrices
+
+
+def space_of_genes(space: str, kind: str) -> str:
+    """Return the feature space of genes that were perturbed in one way; a name that says the way stays as it is."""
+    return space if kind in space.split("-") else f"{space}-{kind}"
 
 
 def _perturbation_edges(parts: Sequence[_Placed]) -> dict[EdgeKind, pd.DataFrame]:

@@ -70,8 +70,8 @@ class GeneTable:
     source, path
         Where it comes from.
     table
-        Columns ``line``, ``ncbi_id`` (int), ``symbol``, ``name`` (str or None), ``synonyms`` (list of str, may be
-        empty).
+        Columns ``line``, ``ncbi_id`` (int), ``symbol`` (str, or None where only the id is known), ``name`` (str or
+        None), ``synonyms`` (list of str, may be empty).
     """
 
     source: str

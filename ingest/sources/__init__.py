@@ -19,7 +19,7 @@ from ingest.sources._source import Source
 def _discover() -> Mapping[str, Source]:
     found: dict[str, Source] = {}
     for module in pkgutil.iter_modules(__path__):
-        if module.name.startswith("_"):
+        if module.name.startswith("_"):  # helpers, and the command
             continue
         source: Source = importlib.import_module(f"{__name__}.{module.name}").SOURCE
         if source.name in found:

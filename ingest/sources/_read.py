@@ -135,6 +135,16 @@ def read_matrix(path: Path, text: Sequence[str], required: Sequence[str] = ()) -
     return Matrix(described, columns, frame[list(columns)].to_numpy(dtype=np.float32))
 
 
+def header(path: Path) -> list[str]:
+    """Return the names of the columns of a table; see `read_table` for formats and errors."""
+    if path.suffix == ".parquet":
+        return [str(name) for name in _read_parquet(path).columns]
+    for row in csv.reader(_lines(path), delimiter=_delimiter(path)):
+        if len(row) > 1 or (row and row[0].strip()):
+            return row
+    raise InputError("the file is empty", path=path)
+
+
 def text_column(values: Iterable[object], missing: Sequence[str] = ("",)) -> pd.Series:
     """Return a column of str with None where a value is one of `missing`.
 

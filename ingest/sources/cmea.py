@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from graphdb.schema import NodeType
 from ingest.records import GeneTable, Perturbation, ProfileTable, Ref, SourceRecords
+from ingest.sources._genes import gene_table
 from ingest.sources._read import Matrix, find_file, read_matrix
 from ingest.sources._source import Source
 
@@ -91,19 +93,8 @@ def _records(matrix: Matrix) -> pd.DataFrame:
 
 def _renamed_genes(path: Path, symbols: tuple[str, ...]) -> GeneTable:
     there = [symbol for symbol in symbols if symbol in RENAMED_GENES]
-    return GeneTable(
-        source=NAME,
-        path=path,
-        table=pd.DataFrame(
-            {
-                "line": 1,
-                "ncbi_id": pd.Series([RENAMED_GENES[symbol] for symbol in there], dtype="int64"),
-                "symbol": pd.Series(there, dtype=object),
-                "name": pd.Series([None] * len(there), dtype=object),
-                "synonyms": pd.Series([[] for _ in there], dtype=object),
-            }
-        ),
-    )
+    ids = np.array([RENAMED_GENES[symbol] for symbol in there], dtype=np.int64)
+    return gene_table(NAME, path, [1] * len(there), ids, there)
 
 
 SOURCE = Source(

@@ -29,6 +29,7 @@ from ingest.records import (
     StructureTable,
     rejects_table,
 )
+from ingest.sources._genes import gene_table
 from ingest.sources._read import find_file, read_matrix, read_table, text_column
 from ingest.sources._source import Source
 from ingest.standardise.profiles import aggregate, clean
@@ -196,19 +197,8 @@ def _wells(path: Path, compounds: pd.DataFrame) -> tuple[ProfileTable, pd.DataFr
 def _genes(wells: ProfileTable, path: Path) -> GeneTable:
     perturbed = wells.table[wells.table["namespace"] == "symbol"].drop_duplicates("value")
     stated = perturbed[perturbed["value"].isin(list(GENES))]
-    return GeneTable(
-        source=NAME,
-        path=path,
-        table=pd.DataFrame(
-            {
-                "line": stated["line"].to_numpy(),
-                "ncbi_id": pd.Series([GENES[symbol] for symbol in stated["value"]], dtype="int64"),
-                "symbol": stated["value"].to_numpy(),
-                "name": pd.Series([None] * len(stated), dtype=object),
-                "synonyms": pd.Series([[] for _ in range(len(stated))], dtype=object),
-            }
-        ),
-    )
+    ids = np.array([GENES[symbol] for symbol in stated["value"]], dtype=np.int64)
+    return gene_table(NAME, path, stated["line"].to_numpy(), ids, stated["value"].tolist())
 
 
 SOURCE = Source(

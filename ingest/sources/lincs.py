@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from graphdb.errors import InputError
 from graphdb.schema import NodeType
 from ingest.records import GeneTable, Perturbation, ProfileTable, Ref, SourceRecords, StructureTable
+from ingest.sources._genes import gene_table, ncbi_ids
 from ingest.sources._read import find_file, read_matrix, read_table, text_column
 from ingest.sources._source import Source
 
@@ -71,26 +71,13 @@ def _profiles(path: Path) -> ProfileTable:
 
 def _genes(path: Path) -> GeneTable:
     genes = read_table(path, ["entrez_gene_id", "symbol", "description"])
-    strange = ~genes["entrez_gene_id"].str.fullmatch(r"[0-9]+").to_numpy(dtype=bool)
-    if strange.any():
-        first = int(np.argmax(strange))
-        raise InputError(
-            f"expected an NCBI gene id, found {genes['entrez_gene_id'].iloc[first]!r}",
-            path=path,
-            line=int(genes.index[first]),
-        )
-    return GeneTable(
-        source=NAME,
-        path=path,
-        table=pd.DataFrame(
-            {
-                "line": genes.index.to_numpy(),
-                "ncbi_id": genes["entrez_gene_id"].astype(np.int64).to_numpy(),
-                "symbol": genes["symbol"].to_numpy(),
-                "name": text_column(genes["description"]),
-                "synonyms": [[] for _ in range(len(genes))],
-            }
-        ),
+    return gene_table(
+        NAME,
+        path,
+        genes.index.to_numpy(),
+        ncbi_ids(genes["entrez_gene_id"], path),
+        genes["symbol"].tolist(),
+        names=text_column(genes["description"]).tolist(),
     )
 
 

@@ -44,6 +44,7 @@ class GeneIndex:
         """
         ranked = sorted(tables, key=lambda table: (-len(table.table), table.source, table.path.name))
         symbols: dict[int, str] = {}
+        without_symbol: set[int] = set()
         votes: Counter[tuple[str, int]] = Counter()
         names: dict[int, str | None] = {}
         synonyms: list[tuple[str, int]] = []
@@ -53,19 +54,22 @@ class GeneIndex:
             for gene, symbol, name, others in zip(
                 rows["ncbi_id"].astype(int), rows["symbol"], rows["name"], rows["synonyms"], strict=True
             ):
-                votes[symbol.strip().casefold(), gene] += 1
-                if symbols.setdefault(gene, symbol) != symbol:
-                    synonyms.append((symbol, gene))
+                if symbol is None:
+                    without_symbol.add(gene)
+                else:
+                    votes[symbol.strip().casefold(), gene] += 1
+                    if symbols.setdefault(gene, symbol) != symbol:
+                        synonyms.append((symbol, gene))
                 if names.get(gene) is None:
                     names[gene] = name if isinstance(name, str) else None
                 synonyms.extend((other, gene) for other in others)
             if "ensembl" in rows:
                 stated = rows[rows["ensembl"].notna()]
                 ensembl.extend(zip(stated["ensembl"], stated["ncbi_id"].astype(int), strict=True))
-        ids = sorted(symbols)
+        ids = sorted(without_symbol | set(symbols))
         described = pd.DataFrame(
             {
-                "symbol": pd.Series([symbols[gene] for gene in ids], dtype=object),
+                "symbol": pd.Series([symbols.get(gene) for gene in ids], dtype=object),
                 "name": pd.Series([names[gene] for gene in ids], dtype=object),
             }
         ).set_index(pd.Index(np.asarray(ids, dtype=np.int64), name="ncbi_id"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from graphdb.errors import InputError
 from ingest.sources import SOURCES, Source, parse_source_argument
+from ingest.sources.__main__ import build_parser, main
 
 
 def test_every_module_of_the_folder_is_a_source_under_its_own_name() -> None:
@@ -50,3 +52,12 @@ def test_a_source_of_files_needs_a_path_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match=r"no consensi-drugbank.tsv \(or .gz\) in this folder; it holds notes.txt"):
         SOURCES["lincs"].records(tmp_path)
+
+
+def test_the_list_of_sources_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(build_parser().parse_args(["list", "--json"]))
+    assert [row["source"] for row in json.loads(capsys.readouterr().out)] == list(SOURCES)
+    main(build_parser().parse_args(["comas"]))
+    printed = capsys.readouterr().out
+    assert "comas_pnp_cell_painting_data.tsv" in printed
+    assert "robust" in printed
