@@ -8,22 +8,18 @@ is made.
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from graphdb.compiled import compiled, processors
 from graphdb.csr import checked_numbers
 from graphdb.errors import InputError
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig, Walks
-
-FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 
 # Below this many walks starting threads takes longer than walking.
 _WALKS_PER_THREAD = 20_000
@@ -92,7 +88,7 @@ def sample(
         block = _Block(key, begin, config.walks_per_node)
         _walk(graph, first_nodes, block, nodes[begin:end], path_weights[begin:end])
 
-    workers = max(1, min(threads or _processors(), size // _WALKS_PER_THREAD))
+    workers = max(1, min(threads or processors(), size // _WALKS_PER_THREAD))
     bounds = np.linspace(0, size, workers + 1).astype(np.int64).tolist()
     if workers == 1:
         walk(0, size)
@@ -155,22 +151,7 @@ def _stream_key(snapshot_id: str, seed: int, epoch: int) -> np.uint64:
     return np.uint64(int.from_bytes(digest, "little"))
 
 
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _compiled(function: FunctionT) -> FunctionT:
-    try:
-        compiled: FunctionT = numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        # Neither the package nor the user's cache folder can be written to: compile in every process.
-        compiled = numba.njit(nogil=True)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def _mix(x: np.uint64) -> np.uint64:
     """Return the output function of SplitMix64."""
     x = (x ^ (x >> _30)) * _MIX_1
@@ -178,7 +159,7 @@ def _mix(x: np.uint64) -> np.uint64:
     return x ^ (x >> _31)
 
 
-@_compiled
+@compiled
 def _walk(
     graph: _Graph,
     starts: npt.NDArray[np.int64],
@@ -221,7 +202,7 @@ def _walk(
                 path_weights[row, step] = path_weights[row, step - 1] * weights[entry]
 
 
-@_compiled
+@compiled
 def _fill_alias_table(
     indptr: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float32],

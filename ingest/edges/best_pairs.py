@@ -1,8 +1,8 @@
 """The best pairs of rows by a score that is cheap to approximate and dear to know exactly.
 
-A tile of pairs is approximated by matrix products, which *nominate* pairs with a margin that is wider than their
-rounding error. What is nominated is scored exactly, each pair by itself, and only exact scores decide. So the result
-depends neither on the size of the blocks, nor on the number of threads, nor on the machines of a cluster.
+A tile of pairs is approximated, which *nominates* pairs with a margin that is wider than the rounding error. What is
+nominated is scored exactly, each pair by itself, and only exact scores decide. So the result depends neither on the
+size of the blocks, nor on the number of threads, nor on the machines of a cluster.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.int64]
 Candidates = tuple[Indices, Indices, Floats]
 """Row indices i < j, and an approximate score of each pair."""
+
+Nominate = Callable[[Any, Any, float], Candidates]
+"""(a, d) and (b, d) rows, and a cutoff → the pairs whose approximate score reaches it: places in either, and score."""
 
 Kernel = Callable[[Any, Any], Floats]
 """(a, d) and (b, d) rows → (a, b) approximate scores."""
@@ -66,19 +69,22 @@ class Tiles:
     Attributes
     ----------
     rows
-        (n, d) rows as the kernel takes them.
-    kernel
+        (n, d) rows as `nominate` takes them.
+    nominate
         Approximates the scores of a tile.
     margin
         Bound on the difference of approximate and exact score.
     block_rows
         Rows of a tile; memory grows with its square.
+    order
+        (n,) which row of the result each of `rows` is; None where they are in that order.
     """
 
     rows: npt.NDArray[Any]
-    kernel: Kernel
+    nominate: Nominate
     margin: float
     block_rows: int
+    order: Indices | None = None
 
     def __post_init__(self) -> None:
         if self.block_rows < 1:
@@ -97,6 +103,14 @@ class Tiles:
     def block(self, start: int) -> npt.NDArray[Any]:
         """Return the rows of a block."""
         return self.rows[start : start + self.block_rows]
+
+    def placed(self, candidates: Candidates) -> Candidates:
+        """Return candidates among `rows` as such of the result, i < j."""
+        i, j, score = candidates
+        if self.order is None:
+            return candidates
+        i, j = self.order[i], self.order[j]
+        return np.minimum(i, j), np.maximum(i, j), score
 
 
 def best_pairs(
@@ -129,7 +143,7 @@ def best_pairs(
 
 def _in_process(tiles: Tiles, best: _Best) -> Iterator[Candidates]:
     for i, j in tiles.corners:
-        yield _nominate(tiles.block(i), tiles.block(j), (i, j), tiles.kernel, best.cutoff)
+        yield tiles.placed(_nominate(tiles.block(i), tiles.block(j), (i, j), tiles.nominate, best.cutoff))
 
 
 def _on_cluster(tiles: Tiles, best: _Best, scheduler: str) -> Iterator[Candidates]:
@@ -146,20 +160,26 @@ def _on_cluster(tiles: Tiles, best: _Best, scheduler: str) -> Iterator[Candidate
         wave = 4 * max(1, sum(client.nthreads().values()))
         for first in range(0, len(corners), wave):
             futures = [
-                client.submit(_nominate, blocks[i], blocks[j], (i, j), tiles.kernel, best.cutoff, pure=False)
+                client.submit(_nominate, blocks[i], blocks[j], (i, j), tiles.nominate, best.cutoff, pure=False)
                 for i, j in corners[first : first + wave]
             ]
-            yield from client.gather(futures)
+            yield from map(tiles.placed, client.gather(futures))
 
 
-def _nominate(
-    left: npt.NDArray[Any], right: npt.NDArray[Any], corner: tuple[int, int], kernel: Kernel, cutoff: float
-) -> Candidates:
-    """Return the pairs of one tile, i < j, whose approximate score is at least `cutoff`."""
+def whole_tile(kernel: Kernel, left: Any, right: Any, cutoff: float) -> Candidates:
+    """Nominate by approximating every score of a tile."""
     score = kernel(left, right)
     flat = np.flatnonzero(score >= cutoff)
     i, j = np.divmod(flat, score.shape[1])
-    i, j, score = i + corner[0], j + corner[1], score.ravel()[flat]
+    return i, j, score.ravel()[flat]
+
+
+def _nominate(
+    left: npt.NDArray[Any], right: npt.NDArray[Any], corner: tuple[int, int], nominate: Nominate, cutoff: float
+) -> Candidates:
+    """Return the pairs of one tile, i < j, whose approximate score is at least `cutoff`."""
+    i, j, score = nominate(left, right, cutoff)
+    i, j = i + corner[0], j + corner[1]
     upper = i < j  # only a tile on the diagonal has others
     return i[upper], j[upper], score[upper]
 

@@ -11,17 +11,20 @@ compared over what both have measured. With nothing missing that is the plain co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import InputError
-from ingest.edges.best_pairs import Cut, Floats, Indices, Tiles, best_pairs
+from ingest.edges import bits
+from ingest.edges.best_pairs import Cut, Floats, Indices, Tiles, best_pairs, whole_tile
 
 THRESHOLD = 0.8
 SPARSITY = 0.995
 BLOCK_ROWS = 2048  # a tile of float32 cosines is 16 MiB
+BLOCK_FINGERPRINTS = 8192  # what is found is listed, so a tile's memory is that of its rows
 _RESCORE_CELLS = 1 << 17  # so many gathered cells stay in the processor's cache
 _NEGLIGIBLE = 1e-140  # of a row's largest cell; the square would underflow
 
@@ -67,10 +70,11 @@ def similar_pairs(
         raise InputError(f"features: infinite value in row {row}, column {column}")
     exact = _ExactDense.from_values(values)
     if exact.observed is None:
-        tiles = Tiles(exact.unit_rows(), _unit_cosine, _margin(values.shape[1], np.float32), block_rows)
+        nominate = partial(whole_tile, _unit_cosine)
+        tiles = Tiles(exact.unit_rows(), nominate, _margin(values.shape[1], np.float32), block_rows)
     else:
         rows = np.where(exact.observed, exact.values, np.nan)
-        tiles = Tiles(rows, _common_cosine, _margin(values.shape[1], np.float64), block_rows)
+        tiles = Tiles(rows, partial(whole_tile, _common_cosine), _margin(values.shape[1], np.float64), block_rows)
     return best_pairs(tiles, exact, Cut(threshold, sparsity), scheduler)
 
 
@@ -103,8 +107,15 @@ def similar_pairs_binary(
     """
     if packed_bits.ndim != 2 or packed_bits.dtype != np.uint8:
         raise InputError(f"fingerprints: expected a matrix of uint8, got {packed_bits.ndim}-d {packed_bits.dtype}")
-    exact = _ExactBinary(packed_bits, np.bitwise_count(packed_bits).sum(axis=1, dtype=np.int64))
-    tiles = Tiles(packed_bits, _bit_cosine, _margin(packed_bits.shape[1] * 8, np.float32), block_rows)
+    counts = np.bitwise_count(packed_bits).sum(axis=1, dtype=np.int64)
+    exact = _ExactBinary(packed_bits, counts)
+    margin = _margin(packed_bits.shape[1] * 8, np.float32)
+    if threshold - margin >= bits.LEAST_CUTOFF:
+        order = np.argsort(counts, kind="stable").astype(np.int64)
+        words = bits.as_words(packed_bits[order])
+        tiles = Tiles(words, bits.pairs_above, margin, max(block_rows, BLOCK_FINGERPRINTS), order)
+    else:
+        tiles = Tiles(packed_bits, partial(whole_tile, _bit_cosine), margin, block_rows)
     return best_pairs(tiles, exact, Cut(threshold, sparsity), scheduler)
 
 
