@@ -70,6 +70,11 @@ class Workspace:
         return self.root / "ingest.json"
 
     @property
+    def ingest_page(self) -> Path:
+        """The same as a page to read."""
+        return self.root / "ingest-report.html"
+
+    @property
     def embeddings(self) -> Path:
         """Embeddings of the graph's molecules."""
         return self.root / "embeddings.parquet"

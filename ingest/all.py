@@ -24,6 +24,8 @@ from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.features.molecule_graph import featurise
 from ingest.plan import plan_sources, with_earlier_sources
+from ingest.quality.page import write_page
+from ingest.quality.summary import summarise
 from ingest.records import Perturbation, SourceRecords
 from ingest.sources import SOURCES
 from ingest.sources.profiles import Description, Modality
@@ -105,7 +107,11 @@ def main(arguments: argparse.Namespace) -> None:
         snapshot.save(workspace.snapshot)
         write_rejects(workspace, assembled.rejects)
         report = _report(plan, assembled, synced, snapshot, inputs, store.uri, time.perf_counter() - started)
+        note(f"{_clock(started)} report")
+        report["quality"] = summarise(assembled)
+        report["seconds"] = round(time.perf_counter() - started, 1)
         write_json(workspace.ingest_report, report)
+        write_page(workspace.ingest_page, report)
     _summarise(report, workspace, demo=list(plan) == ["demo"])
 
 
@@ -207,6 +213,7 @@ def _summarise(report: dict[str, Any], workspace: Workspace, *, demo: bool) -> N
     else:
         say("graph: no change, it already held all of this")
     say(f"graph at {report['graph']}, content hash {report['graph_hash'][:16]}, snapshot {report['snapshot'][:16]}")
+    say(f"report {workspace.ingest_page}")
     say(f"workspace {workspace.root}, {report['seconds']:.1f} s")
     if demo:
         say("This is the demo. Real data: python -m ingest.all --replace --source lincs=PATH … (README, 'Real data')")

@@ -1,0 +1,1 @@
+"""What an ingest says about its own result: plate effects, overlaps, distributions, and a page to read them on."""
