@@ -16,6 +16,7 @@ from graphdb.tables import EdgeKind, GraphTables
 from ingest.assemble import Assembled
 from ingest.perturbations import FeatureMatrix
 from ingest.quality.plates import plate_effect
+from ingest.write import reason_kind, reject_counts
 
 EXAMPLES = 3
 WEIGHT_BINS = np.linspace(0.0, 1.0, 11)
@@ -58,15 +59,18 @@ def overlap(molecules: pd.DataFrame | None) -> dict[str, Any]:
 
 
 def reject_examples(rejects: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rejects by source and reason, the most frequent first, each with its first few records."""
+    """Return the rows of `reject_counts`, each with the first few records it counts and their whole reasons."""
+    kinds = rejects.assign(kind=rejects["reason"].astype(str).map(reason_kind))
+    groups = {key: rows.head(EXAMPLES) for key, rows in kinds.groupby(["source", "kind", "kept"])}
     found = []
-    for (source, reason, kept), rows in rejects.groupby(["source", "reason", "kept"], sort=False):
+    for counted in reject_counts(rejects):
+        rows = groups[counted["source"], counted["reason"], counted["kept"]]
         examples = [
-            {"file": file.rpartition("/")[2], "line": int(line), "key": str(key)}
-            for file, line, key in rows[["file", "line", "key"]].head(EXAMPLES).itertuples(index=False)
+            {"file": file.rpartition("/")[2], "line": int(line), "key": str(key), "reason": str(reason)}
+            for file, line, key, reason in rows[["file", "line", "key", "reason"]].itertuples(index=False)
         ]
-        found.append({"source": source, "reason": reason, "kept": bool(kept), "count": len(rows), "examples": examples})
-    return sorted(found, key=lambda row: (-row["count"], row["source"], row["reason"]))
+        found.append({**counted, "examples": examples})
+    return found
 
 
 def edge_distribution(kind: EdgeKind, table: pd.DataFrame) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ingest.sources._source import Source
 NAME = "molecules"
 MISSING = ("", "NA", "NaN", "nan", "None", "null")
 
-FURTHER_NAMES = {"jcp": ("metadata_jcp2022", "jcp2022"), "brd": ("broad_id",)}
+FURTHER_NAMES = {"jcp": ("metadata_jcp2022", "jcp2022"), "brd": ("broad_id", "pert_id")}
 """What the published lists of JUMP and of the Broad institute call their identifiers."""
 
 
@@ -42,7 +42,7 @@ def read(path: Path) -> SourceRecords:
         "namespace": "smiles",
         "value": kept["smiles"].to_numpy(),
         "smiles": kept["smiles"].to_numpy(dtype=object),
-        "name": text_column(kept["name"], MISSING) if "name" in kept else None,
+        "name": next((text_column(kept[name], MISSING) for name in ("name", "pert_iname") if name in kept), None),
     }
     if "inchikey" in kept:
         columns["inchikey"] = text_column(kept["inchikey"], MISSING)

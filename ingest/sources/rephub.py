@@ -33,6 +33,8 @@ def read(path: Path) -> SourceRecords:
     annotated_file, samples_file = find_file(path, ANNOTATIONS), find_file(path, SAMPLES)
     samples = read_table(samples_file, ["broad_id", "pert_iname", "SMILES_original", "InChIKey"])
     samples["brd"] = samples["broad_id"].str[:BRD_DIGITS]
+    # ChemAxon's extensions (``|t:15|``) follow the SMILES after a blank; the structure is told without them.
+    samples["SMILES_original"] = samples["SMILES_original"].str.partition(" ")[0]
     # Samples of one compound (vendors, batches) repeat its structure.
     distinct = samples.drop_duplicates(["brd", "SMILES_original"])
     structures = pd.DataFrame(

@@ -75,7 +75,7 @@ def test_numbers(assembled: Assembled) -> None:
     assert found["molecule_overlap"] == {"sources": ["one", "two"], "shared": [[2, 1], [1, 2]]}
     first, second = found["reject_examples"]
     assert (first["reason"], first["count"], len(first["examples"])) == ("no SMILES", 4, 3)
-    assert first["examples"][0] == {"file": "x.csv", "line": 5, "key": "a"}
+    assert first["examples"][0] == {"file": "x.csv", "line": 5, "key": "a", "reason": "no SMILES"}
     assert second["kept"]
     has, similar = found["edges"]
     assert (has["largest_degree"], has["degrees"]) == (5, [[[1, 1], [2, 0], [4, 1]], [[1, 6]]])

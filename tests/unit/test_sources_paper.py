@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem, rdBase
 
 from graphdb.errors import InputError
 from graphdb.schema import EdgeType
@@ -106,3 +107,12 @@ def test_an_id_that_is_no_number_is_named(tmp_path: Path) -> None:
     (tmp_path / "dysreg-overexpression.tsv").write_text("perturbagen\tentrez_gene_id\tsymbol\n1\t2\tA\n1\tx\tB\n")
     with pytest.raises(InputError, match=r"overexpression.tsv:3: expected an NCBI gene id, found 'x'"):
         SOURCES["overexpression"].records(tmp_path)
+
+
+@pytest.mark.data
+def test_rephub_structures_can_be_parsed(shared_data: Path) -> None:
+    """Some are written with ChemAxon's extensions, which RDKit refuses."""
+    smiles = SOURCES["rephub"].records(shared_data / "rephub").structures[0].table["smiles"].dropna()
+    with rdBase.BlockLogs():
+        unparsable = sum(Chem.MolFromSmiles(text) is None for text in smiles)
+    assert unparsable / len(smiles) < 0.001
