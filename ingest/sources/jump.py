@@ -89,7 +89,7 @@ def _reagents(path: Path) -> tuple[GeneTable, pd.DataFrame]:
     )
     unknown = listed[~known]
     reasons = [
-        f"this reagent names no gene with an NCBI id ({symbol or 'no symbol'})" for symbol in unknown[SYMBOL].tolist()
+        f"this reagent names no gene with an NCBI id: {symbol or 'no symbol'}" for symbol in unknown[SYMBOL].tolist()
     ]
     return table, rejects_table(NAME, path, unknown.index.to_numpy(), unknown[ID].to_numpy(), reasons)
 
