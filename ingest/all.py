@@ -22,6 +22,7 @@ from graphdb.snapshot import Snapshot
 from graphdb.sync import SyncReport, check_sources, sync
 from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
+from ingest.edges.rules import EdgeRules
 from ingest.features.molecule_graph import featurise
 from ingest.plan import plan_sources, with_earlier_sources
 from ingest.quality.page import write_page
@@ -75,6 +76,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="EDGE_TYPE",
         help=f"leave this edge type out; may be repeated: {', '.join(EdgeType)}",
     )
+    parser.add_argument(
+        "--edge",
+        action="append",
+        default=[],
+        metavar="EDGE_TYPE:least=X,share=Y",
+        help="another criterion than the paper's for a computed edge: the smallest cosine, and the largest share of "
+        "all pairs (of CHANGES_EXPRESSION: share=Y, of all values); may be repeated",
+    )
     parser.add_argument("--scheduler", metavar="tcp://…", help="a Dask scheduler; default: processes on this machine")
     return parser
 
@@ -85,7 +94,8 @@ def main(arguments: argparse.Namespace) -> None:
     workspace = Workspace.default()
     workspace.root.mkdir(parents=True, exist_ok=True)
     plan = plan_sources([*arguments.source, *own_profiles(arguments, workspace)], arguments.config)
-    options = IngestOptions(arguments.gene_profiles, frozenset(arguments.without), arguments.scheduler)
+    rules = EdgeRules.parse(arguments.edge)
+    options = IngestOptions(arguments.gene_profiles, frozenset(arguments.without), arguments.scheduler, rules)
     with connect() as store:
         meta = read_meta(store)
         check_sources(meta, sorted(plan), add=arguments.add, replace=arguments.replace)
@@ -108,6 +118,7 @@ def main(arguments: argparse.Namespace) -> None:
         write_rejects(workspace, assembled.rejects)
         report = _report(plan, assembled, synced, snapshot, inputs, store.uri, time.perf_counter() - started)
         note(f"{_clock(started)} report")
+        report["criteria"] = {"without": sorted(options.without), "edges": rules.as_dict()}
         report["quality"] = summarise(assembled)
         report["seconds"] = round(time.perf_counter() - started, 1)
         write_json(workspace.ingest_report, report)

@@ -12,6 +12,7 @@ import pandas as pd
 from graphdb.schema import EdgeType, NodeType
 from graphdb.tables import EdgeKind, GraphTables
 from ingest.computed import SIMILARITY_EDGE, column_genes, expression_edges, similarity_edges, structure_edges
+from ingest.edges.rules import EdgeRules
 from ingest.features.fingerprints import morgan_bits
 from ingest.identity import index_molecules, molecule_table
 from ingest.links import resolve_links
@@ -37,11 +38,14 @@ class IngestOptions:
         Edge types that are left out.
     scheduler
         Address of a Dask scheduler (``tcp://…``); None: processes on this machine.
+    rules
+        Criteria of the computed edges.
     """
 
     gene_profiles: GeneProfiles = "features"
     without: frozenset[EdgeType] = frozenset()
     scheduler: str | None = None
+    rules: EdgeRules = field(default_factory=EdgeRules)
 
 
 @dataclass(frozen=True)
@@ -106,16 +110,18 @@ def assemble(
     stage("expression edges")
     found: list[tuple[EdgeKind, pd.DataFrame]] = [*perturbations.edges.items(), *curated.edges.items()]
     measured = perturbations.features if EdgeType.CHANGES_EXPRESSION not in options.without else ()
-    expression, unknown_columns, expressed = _expression(measured, perturbations.treatments, profiles, genes)
+    expression, unknown_columns, expressed = _expression(
+        measured, perturbations.treatments, profiles, genes, options.rules
+    )
     found += expression
 
     stage("similarity edges")
     if EdgeType.SIMILAR_STRUCTURE not in options.without:
         inchikeys = molecule_nodes["inchikey"].to_numpy(object)
-        found.append(structure_edges(inchikeys, fingerprints, scheduler=options.scheduler))
+        found.append(structure_edges(inchikeys, fingerprints, options.rules, scheduler=options.scheduler))
     for matrix in perturbations.features:
         if SIMILARITY_EDGE[matrix.modality] not in options.without:
-            found.append(similarity_edges(matrix, scheduler=options.scheduler))
+            found.append(similarity_edges(matrix, options.rules, scheduler=options.scheduler))
 
     of_genes = pd.concat([used[used["node_type"] == NodeType.GENE], expressed], ignore_index=True)
     nodes = {
@@ -154,6 +160,7 @@ def _expression(
     treatments: Mapping[str, pd.DataFrame],
     profiles: Sequence[ProfileTable],
     genes: GeneIndex,
+    rules: EdgeRules,
 ) -> tuple[list[tuple[EdgeKind, pd.DataFrame]], list[pd.DataFrame], pd.DataFrame]:
     """Return the expression edges, the rejected columns, and which source refers to which gene."""
     edges: list[tuple[EdgeKind, pd.DataFrame]] = []
@@ -165,7 +172,7 @@ def _expression(
         tables = [table for table in profiles if table.feature_space == matrix.feature_space]
         ids, unknown = column_genes(tables, genes)
         rejects.append(unknown)
-        found = expression_edges(matrix, treatments[matrix.feature_space], ids)
+        found = expression_edges(matrix, treatments[matrix.feature_space], ids, rules)
         edges += found.items()
         for table in found.values():
             used += [

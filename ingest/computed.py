@@ -15,6 +15,7 @@ from graphdb.schema import FINGERPRINT_SPACE, EdgeType, NodeType
 from graphdb.tables import EdgeKind
 from ingest.edges.cosine import similar_pairs, similar_pairs_binary
 from ingest.edges.expression import top_pairs
+from ingest.edges.rules import EdgeRules, Similarity
 from ingest.links import ordered_pairs
 from ingest.perturbations import FeatureMatrix
 from ingest.records import ProfileTable, Ref, rejects_table
@@ -27,27 +28,35 @@ SIMILARITY_EDGE = {
 """Modality of a profile → the type of the edges between similar ones."""
 
 
-def similarity_edges(matrix: FeatureMatrix, *, scheduler: str | None = None) -> tuple[EdgeKind, pd.DataFrame]:
+def similarity_edges(
+    matrix: FeatureMatrix, rules: EdgeRules, *, scheduler: str | None = None
+) -> tuple[EdgeKind, pd.DataFrame]:
     """Return the cosine edges of one node type and feature space; the weight is the cosine.
 
     `matrix` has its rows sorted by key, so that ties at the 0.5 % cut fall the same way for every order of input.
     """
-    i, j, cosine = similar_pairs(matrix.values, scheduler=scheduler)
     kind = EdgeKind(SIMILARITY_EDGE[matrix.modality], matrix.node_type, matrix.node_type)
+    rule = rules.of(kind.edge_type)
+    i, j, cosine = similar_pairs(matrix.values, rule.least, _sparsity(rule), scheduler=scheduler)
     return kind, _pairs(matrix.keys, i, j, cosine, matrix.feature_space)
 
 
 def structure_edges(
-    inchikeys: npt.NDArray[np.object_], fingerprints: npt.NDArray[np.uint8], *, scheduler: str | None = None
+    inchikeys: npt.NDArray[np.object_],
+    fingerprints: npt.NDArray[np.uint8],
+    rules: EdgeRules,
+    *,
+    scheduler: str | None = None,
 ) -> tuple[EdgeKind, pd.DataFrame]:
     """Return the cosine edges between molecules by fingerprint; (n,) sorted keys, (n, bits / 8) packed bits."""
-    i, j, cosine = similar_pairs_binary(fingerprints, scheduler=scheduler)
+    rule = rules.of(EdgeType.SIMILAR_STRUCTURE)
+    i, j, cosine = similar_pairs_binary(fingerprints, rule.least, _sparsity(rule), scheduler=scheduler)
     kind = EdgeKind(EdgeType.SIMILAR_STRUCTURE, NodeType.MOLECULE, NodeType.MOLECULE)
     return kind, _pairs(inchikeys, i, j, cosine, FINGERPRINT_SPACE)
 
 
 def expression_edges(
-    matrix: FeatureMatrix, treatments: pd.DataFrame, genes: npt.NDArray[np.object_]
+    matrix: FeatureMatrix, treatments: pd.DataFrame, genes: npt.NDArray[np.object_], rules: EdgeRules
 ) -> dict[EdgeKind, pd.DataFrame]:
     """Return the edges from what was perturbed to the genes whose expression changed most.
 
@@ -59,6 +68,8 @@ def expression_edges(
         Columns ``node_type``, ``key``: what each row of `matrix` is the profile of.
     genes
         (d,) NCBI gene id of each column, None where the gene is unknown: such a cell counts, but makes no edge.
+    rules
+        Which share of the cells is taken.
 
     Returns
     -------
@@ -66,7 +77,7 @@ def expression_edges(
         Edges from molecules, and from genes, to genes. Where several profiles or columns give the same pair the one
         with the largest weight stays; its signed value is the property ``value``.
     """
-    row, column, weight = top_pairs(matrix.values)
+    row, column, weight = top_pairs(matrix.values, rules.expression_share)
     edges = pd.DataFrame(
         {
             "node_type": treatments["node_type"].to_numpy(object)[row],
@@ -111,6 +122,11 @@ def column_genes(tables: Sequence[ProfileTable], genes: GeneIndex) -> tuple[npt.
         reasons[chosen] = found["reason"].to_numpy(object)
     unknown = pd.isna(ids)
     return ids, rejects_table(tables[0].source, tables[0].path, 1, names[unknown], reasons[unknown], kept=True)
+
+
+def _sparsity(rule: Similarity) -> float:
+    # In decimal, as people write it: 1 - 0.005 is 0.995, in floats as well after this.
+    return round(1 - rule.share, 12)
 
 
 def _pairs(

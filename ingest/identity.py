@@ -122,7 +122,8 @@ def molecule_table(index: MoleculeIndex, used: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The columns of ``graphdb.schema.NODES[Molecule]``, a row a molecule, sorted by InChIKey. Where records give
-        different SMILES (protonation states have one InChIKey) the shortest, then alphabetically first, is taken.
+        different SMILES (protonation states have one InChIKey) the shortest, then alphabetically first, is taken; of
+        different names that of the first source by name, there again the shortest, and the others are synonyms.
     """
     rows = index.structures
     wanted = set(used["inchikey"]) | set(rows.loc[rows["is_node"].astype(bool), "inchikey"])
@@ -131,7 +132,9 @@ def molecule_table(index: MoleculeIndex, used: pd.DataFrame) -> pd.DataFrame:
         [used[["inchikey", "source"]], rows.loc[rows["is_node"].astype(bool), ["inchikey", "source"]]]
     ).drop_duplicates()
     by_key = rows.groupby("inchikey", sort=True)
-    names = by_key["name"].agg(_distinct)
+    # The order of rows in a file must not decide: of a source's names the shortest (a salt's name says the salt too).
+    named = rows.assign(_length=rows["name"].str.len()).sort_values(["source", "_length", "name"], kind="stable")
+    names = named.groupby("inchikey", sort=True)["name"].agg(_distinct)
     synonyms = by_key["synonyms"].agg(_distinct_of_lists)
     table = pd.DataFrame({"inchikey": names.index.to_numpy(object)})
     table["smiles"] = (

@@ -64,6 +64,24 @@ class Commands:
             process.kill()
             process.wait()
 
+    def kill_after(self, seconds: float, *command: str) -> bool:
+        """Start a command and ``kill -9`` it after some seconds; return whether it was still running then."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=self.environment,
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        finally:
+            process.kill()
+            process.wait()
+        return False
+
     def stop(self) -> None:
         subprocess.run(
             [sys.executable, "-m", "graphdb.server", "stop"],

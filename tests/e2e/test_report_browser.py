@@ -75,7 +75,7 @@ def test_the_report_shows_what_was_loaded(browser: str, demo_workspace: Path, tm
     rejects = {(row[0], row[1]): row[3] for row in shown.rows["reject-counts"][1:]}
     assert rejects == {(row["source"], row["reason"]): f"{row['count']:,}" for row in report["rejects"]}
     spaces = [row[1] for row in shown.rows["space-counts"][1:]]
-    assert sorted(spaces) == sorted(f"{space['name']} SIMULATED" for space in report["feature_spaces"])
+    assert sorted(spaces) == sorted(f"{space['name']}SIMULATED" for space in report["feature_spaces"])
 
 
 def test_it_can_be_drawn(browser: str, demo_workspace: Path, tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Which computed edges a graph gets: the paper's criteria, and how to ask for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from graphdb.errors import InputError
+from graphdb.schema import EdgeType
+from ingest.edges.cosine import SPARSITY, THRESHOLD
+from ingest.edges.expression import FRACTION
+
+SIMILARITIES = (EdgeType.SIMILAR_STRUCTURE, EdgeType.SIMILAR_MORPHOLOGY, EdgeType.SIMILAR_EXPRESSION)
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """When two rows of a feature space are joined (InfoAlign, appendix B).
+
+    Attributes
+    ----------
+    least
+        Smallest cosine.
+    share
+        Largest share of all pairs; the most similar ones are taken.
+    """
+
+    least: float = THRESHOLD
+    share: float = round(1 - SPARSITY, 12)
+
+
+@dataclass(frozen=True)
+class EdgeRules:
+    """Criteria of the computed edges; the defaults are the paper's.
+
+    Attributes
+    ----------
+    similarity
+        By edge type; what is not there has the defaults.
+    expression_share
+        Share of the expression values, the largest ones by size, that become edges.
+    """
+
+    similarity: Mapping[EdgeType, Similarity] = field(default_factory=dict)
+    expression_share: float = FRACTION
+
+    def of(self, edge_type: EdgeType) -> Similarity:
+        """Return the criterion of a similarity edge."""
+        return self.similarity.get(edge_type, Similarity())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the criteria of every computed edge type, for the record of a run."""
+        found: dict[str, Any] = {str(edge_type): asdict(self.of(edge_type)) for edge_type in SIMILARITIES}
+        return {**found, str(EdgeType.CHANGES_EXPRESSION): {"share": self.expression_share}}
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> EdgeRules:
+        """Read ``EDGE_TYPE:least=0.85,share=0.01`` texts, as ``--edge`` takes them.
+
+        Raises
+        ------
+        InputError
+            For an edge type that is not computed, an unknown name, or a number out of range.
+        """
+        similarity: dict[EdgeType, Similarity] = {}
+        expression = FRACTION
+        for text in texts:
+            name, _, settings = text.partition(":")
+            allowed = {"share"} if name == EdgeType.CHANGES_EXPRESSION else {"least", "share"}
+            if name not in (*SIMILARITIES, EdgeType.CHANGES_EXPRESSION):
+                computed = ", ".join((*SIMILARITIES, EdgeType.CHANGES_EXPRESSION))
+                raise InputError(f"--edge {text}: expected one of {computed}, then a colon")
+            numbers = _numbers(text, settings, allowed)
+            if name == EdgeType.CHANGES_EXPRESSION:
+                expression = numbers.get("share", expression)
+            else:
+                similarity[EdgeType(name)] = Similarity(**numbers)
+        return cls(similarity, expression)
+
+
+def _numbers(text: str, settings: str, allowed: set[str]) -> dict[str, float]:
+    found = {}
+    for part in settings.split(","):
+        name, _, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if name not in allowed or not 0 <= number <= 1:
+            names = " and ".join(f"{one}=NUMBER" for one in sorted(allowed))
+            raise InputError(f"--edge {text}: expected {names}, numbers from 0 to 1, found {part!r}")
+        found[name] = number
+    return found
