@@ -55,6 +55,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def holdout(self) -> Path:
+        """Folder of the molecules that pretraining must not see, and of the certificate."""
+        return self.root / "holdout"
+
+    @property
     def profiles(self) -> Path:
         """Folder of the descriptions of a laboratory's own profile tables."""
         return self.root / "profiles"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from graphdb import connect
 from graphdb.console import note, print_table, run, say
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_json, versions, write_json
+from graphdb.holdout import parse_holdout, write_certificate
 from graphdb.meta import read_meta
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
@@ -24,6 +26,7 @@ from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.edges.rules import EdgeRules
 from ingest.features.molecule_graph import featurise
+from ingest.holdout import hold_out_lists
 from ingest.plan import plan_sources, with_earlier_sources
 from ingest.quality.page import write_page
 from ingest.quality.summary import summarise
@@ -76,6 +79,16 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="EDGE_TYPE",
         help=f"leave this edge type out; may be repeated: {', '.join(EdgeType)}",
     )
+    held_out = parser.add_mutually_exclusive_group()
+    held_out.add_argument(
+        "--hold-out",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="keep the molecules of this data set out of pretraining (a CSV of SMILES or InChIKeys, a list of either, "
+        "or a folder with assays.csv.gz); may be repeated. What an earlier ingest held out stays so",
+    )
+    held_out.add_argument("--hold-out-none", action="store_true", help="end what an earlier ingest held out")
     parser.add_argument(
         "--edge",
         action="append",
@@ -95,6 +108,7 @@ def main(arguments: argparse.Namespace) -> None:
     workspace.root.mkdir(parents=True, exist_ok=True)
     plan = plan_sources([*arguments.source, *own_profiles(arguments, workspace)], arguments.config)
     rules = EdgeRules.parse(arguments.edge)
+    held_out = _held_out(arguments, workspace)
     options = IngestOptions(arguments.gene_profiles, frozenset(arguments.without), arguments.scheduler, rules)
     with connect() as store:
         meta = read_meta(store)
@@ -118,12 +132,30 @@ def main(arguments: argparse.Namespace) -> None:
         write_rejects(workspace, assembled.rejects)
         report = _report(plan, assembled, synced, snapshot, inputs, store.uri, time.perf_counter() - started)
         note(f"{_clock(started)} report")
+        lists = hold_out_lists(held_out, workspace.holdout, molecules["inchikey"])
+        write_certificate(workspace.holdout, lists, synced.content_hash)
+        report["holdout"] = [
+            {**asdict(item), "path": str(path)} for item, (_, path) in zip(lists, held_out, strict=True)
+        ]
         report["criteria"] = {"without": sorted(options.without), "edges": rules.as_dict()}
         report["quality"] = summarise(assembled)
         report["seconds"] = round(time.perf_counter() - started, 1)
         write_json(workspace.ingest_report, report)
         write_page(workspace.ingest_page, report)
     _summarise(report, workspace, demo=list(plan) == ["demo"])
+
+
+def _held_out(arguments: argparse.Namespace, workspace: Workspace) -> list[tuple[str, Path]]:
+    """Return name and file of every data set to hold out: the earlier ingest's, and those named now in their place."""
+    before = [] if arguments.hold_out_none else (_last_report(workspace) or {}).get("holdout", [])
+    data_sets = {item["name"]: Path(item["path"]) for item in before}
+    data_sets |= {name: path.resolve() for name, path in map(parse_holdout, arguments.hold_out)}
+    for name, path in data_sets.items():
+        if not path.is_file():
+            raise InputError(
+                f"no such file (held out as {name}); give --hold-out {name}=PATH, or --hold-out-none", path=path
+            )
+    return sorted(data_sets.items())
 
 
 def own_profiles(arguments: argparse.Namespace, workspace: Workspace) -> list[str]:
@@ -218,6 +250,11 @@ def _summarise(report: dict[str, Any], workspace: Workspace, *, demo: bool) -> N
     simulated = [space["name"] for space in report["feature_spaces"] if space["simulated"]]
     if simulated:
         say(f"SIMULATED, not measured: the profiles of {', '.join(simulated)}")
+    for item in report["holdout"]:
+        say(
+            f"held out of pretraining: {item['molecules']:,} molecules of {item['name']} "
+            f"({item['structures']:,} structures, file {item['sha256'][:16]})"
+        )
     changes = report["changes"]
     if any(changes.values()):
         say(f"graph: {changes['added']:,} added, {changes['updated']:,} updated, {changes['deleted']:,} deleted")

@@ -10,7 +10,6 @@ Keys need chemistry, training does not: `learn.keys` makes them, once for each f
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,24 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from graphdb.errors import ArtefactError, InputError
+from graphdb.errors import InputError
 from graphdb.files import sha256
+from graphdb.holdout import BLOCK, key_file, read_blocks, read_certificate
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from learn.checkpoint import HeldOut
-
-BLOCK = 14
-FILE = "assays.csv.gz"
-_KEY = re.compile(rf"[A-Z]{{{BLOCK}}}(-[A-Z]{{10}}-[A-Z])?")
-
-
-def parse_holdout(text: str) -> tuple[str, Path]:
-    """Take ``TASK=PATH`` apart; the path is the task's file or its folder."""
-    name, equals, place = text.partition("=")
-    if not equals or not name or not place:
-        raise InputError(f"expected --holdout TASK=PATH, got {text!r}")
-    path = Path(place).expanduser()
-    return name, path / FILE if path.is_dir() else path
 
 
 def keys_of(path: Path, folder: Path) -> Path:
@@ -49,7 +36,7 @@ def keys_of(path: Path, folder: Path) -> Path:
     InputError
         If it is not there and cannot be made, for want of RDKit or because the data set's file is damaged.
     """
-    keys = folder / f"{sha256(path)}.keys"
+    keys = key_file(folder, sha256(path))
     if not keys.exists():
         # A process of its own: this one shall run where there is no chemistry.
         made = subprocess.run(
@@ -68,17 +55,6 @@ def keys_of(path: Path, folder: Path) -> Path:
     return keys
 
 
-def read_blocks(keys: Path) -> set[str]:
-    """Return the first blocks in a key file: an InChIKey or its first block a line, ``#`` begins a comment."""
-    blocks = set()
-    for number, line in enumerate(keys.read_text(encoding="utf-8").splitlines(), start=1):
-        key = line.split("#", 1)[0].strip()
-        if key and not _KEY.fullmatch(key):
-            raise ArtefactError(f"{keys}:{number}: expected an InChIKey or its first block, got {key[:40]!r}")
-        blocks.add(key[:BLOCK])
-    return blocks - {""}
-
-
 def hold_out(
     snapshot: Snapshot, tasks: Sequence[tuple[str, Path]], folder: Path
 ) -> tuple[npt.NDArray[np.int64], tuple[HeldOut, ...]]:
@@ -89,7 +65,8 @@ def hold_out(
     snapshot
         The graph.
     tasks
-        Name and file of each data set.
+        Name and file of each data set; those of the certificate in `folder` (``ingest.all --hold-out``) are held out
+        as well.
     folder
         Of the key files.
 
@@ -100,10 +77,12 @@ def hold_out(
     """
     molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
     blocks = np.array([key[:BLOCK] for key in snapshot.keys[molecules]], dtype=str)
+    lists = {(item.name, item.sha256): key_file(folder, item.sha256) for item in read_certificate(folder)}
+    lists |= {(name, sha256(path)): keys_of(path, folder) for name, path in tasks}
     left_out: set[int] = set()
     records = []
-    for name, path in sorted(tasks):
-        found = molecules[np.isin(blocks, sorted(read_blocks(keys_of(path, folder))))]
+    for (name, digest), keys in sorted(lists.items()):
+        found = molecules[np.isin(blocks, sorted(read_blocks(keys)))]
         left_out.update(found.tolist())
-        records.append(HeldOut(name, sha256(path), len(found)))
+        records.append(HeldOut(name, digest, len(found)))
     return np.array(sorted(left_out), dtype=np.int64), tuple(records)

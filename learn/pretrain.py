@@ -21,6 +21,7 @@ from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import ArtefactError, InputError
 from graphdb.feature_store import FeatureStore
 from graphdb.files import versions, write_json
+from graphdb.holdout import parse_holdout
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
@@ -31,7 +32,7 @@ from learn.batches import BatchMaker
 from learn.checkpoint import Checkpoint, HeldOut, Position
 from learn.config import QUICK, TrainConfig
 from learn.device import resolve_device
-from learn.holdout import hold_out, parse_holdout
+from learn.holdout import hold_out
 from learn.log import cut_log, plot, read_log
 from learn.loop import SMALLEST_BATCH, StepReport, as_line, build, steps_in, train
 from learn.runs import CHECKPOINT
@@ -76,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TASK=PATH",
-        help="leave the molecules of this data set out, so that it can be evaluated; may be repeated",
+        help="leave the molecules of this data set out too, so that it can be evaluated; may be repeated",
     )
     parser.add_argument("--workspace", type=Path, help="folder of the graph (default: $INFOALIGN_WORKSPACE)")
     parser.add_argument("--run", default="pretrain", metavar="NAME", help="name of the run (default: pretrain)")
@@ -102,7 +103,7 @@ def main(arguments: argparse.Namespace) -> None:
     folder = _run_folder(workspace, arguments.run)
     snapshot = Snapshot.load(workspace.snapshot)
     tasks = [parse_holdout(text) for text in arguments.holdout]
-    excluded, holdout = hold_out(snapshot, tasks, workspace.root / "holdout")
+    excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
     reader = _shards(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
     features = FeatureStore.open(workspace.features)
     maker = BatchMaker(snapshot, features, MoleculeGraphs.load(workspace.molecule_graphs), device)

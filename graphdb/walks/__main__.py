@@ -6,6 +6,7 @@ import argparse
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from graphdb.arrays import Strings
 from graphdb.console import run, say
 from graphdb.errors import InputError
 from graphdb.files import sha256
+from graphdb.holdout import key_file, read_blocks, read_certificate
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks import shards
@@ -67,7 +69,10 @@ def main(arguments: argparse.Namespace) -> None:
     snapshot = Snapshot.load(arguments.snapshot or workspace.snapshot)
     folder = arguments.out or workspace.shards
     listed = [read_keys(path) for path in arguments.exclude]
-    excluded = matching(snapshot, [key for keys in listed for key in keys])
+    certified = read_certificate(workspace.holdout)
+    # By first block: a stereoisomer of a held-out molecule is held out as well.
+    blocks = [block for item in certified for block in read_blocks(key_file(workspace.holdout, item.sha256))]
+    excluded = matching(snapshot, [*(key for keys in listed for key in keys), *blocks])
     starts = np.setdiff1d(snapshot.nodes(NodeType.MOLECULE), excluded)
     if not len(starts):
         raise InputError("walks: there is no molecule to start from (none in the snapshot, or all are excluded)")
@@ -84,7 +89,7 @@ def main(arguments: argparse.Namespace) -> None:
         epochs=arguments.epochs,
         shard_size=arguments.shard_size,
         excluded=excluded,
-        holdout={"files": files},
+        holdout={"files": files, "data_sets": [asdict(item) for item in certified]},
     )
     seconds = time.perf_counter() - started
     walks = about["epochs"] * about["walks_per_epoch"]
@@ -94,6 +99,8 @@ def main(arguments: argparse.Namespace) -> None:
     )
     if arguments.exclude:
         say(f"{len(excluded):,} molecules excluded; the files name {sum(map(len, listed)):,}")
+    for item in certified:
+        say(f"held out, as ingest.all was told: {item.molecules:,} molecules of {item.name}")
     say(
         f"walked and written at {walks / seconds:,.0f} walks/s: {folder} ({len(about['files'])} files, {seconds:.1f} s)"
     )

@@ -82,6 +82,23 @@ def test_a_molecule_list_joins_the_demo_and_leaves_it_again(demo: tuple[Commands
     assert after["graph_hash"] == before["graph_hash"]
 
 
+def test_what_is_held_out_stays_so_until_it_is_ended(demo: tuple[Commands, str], tmp_path: Path) -> None:
+    runner, _ = demo
+    listed = tmp_path / "mine.txt"
+    listed.write_text("BSYNRYMUTXBXSQ\nRYYVLZVUVIJVGH-UHFFFAOYSA-N\n")  # aspirin, by its first block, and caffeine
+    assert (
+        "held out of pretraining: 2 molecules of mine"
+        in runner.run("ingest.all", "--hold-out", f"mine={listed}").stdout
+    )
+    assert "held out of pretraining: 2 molecules of mine" in runner.run("ingest.all").stdout
+    runner.run("learn.pretrain", "--quick", "--epochs", "1", "--layers", "1", "--run", "held")
+    (record,) = read_json(runner.workspace / "runs" / "held" / "run.json")["holdout"]
+    assert (record["name"], record["molecules"]) == ("mine", 2)
+    assert "aspirin" in runner.run("queries.neighbourhood", "aspirin", "--csv").stdout.lower()
+    assert "held out" not in runner.run("ingest.all", "--hold-out-none").stdout
+    assert not (runner.workspace / "holdout" / "certificate.json").exists()
+
+
 def said(result: Any) -> str:
     """Return the one line that a failed command leaves on stderr."""
     lines = [line for line in result.stderr.splitlines() if line.startswith("error:")]

@@ -10,10 +10,11 @@ import pytest
 
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import sha256
+from graphdb.holdout import parse_holdout, read_blocks
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
-from learn.holdout import hold_out, parse_holdout, read_blocks
-from learn.keys import read_structures, standardised, write_keys
+from ingest.holdout import read_structures, standardised, write_keys
+from learn.holdout import hold_out
 
 ASPIRIN, CAFFEINE, ALANINE_L, ALANINE_D = (
     "BSYNRYMUTXBXSQ-UHFFFAOYSA-N",
@@ -95,7 +96,7 @@ def test_a_folder_stands_for_the_file_in_it(tmp_path: Path) -> None:
     assert parse_holdout(f"chembl2k={tmp_path}") == ("chembl2k", tmp_path / "assays.csv.gz")
     assert parse_holdout("a=b=c.csv") == ("a", Path("b=c.csv"))
     for wrong in ("chembl2k", "=x", "x="):
-        with pytest.raises(InputError, match="expected --holdout TASK=PATH"):
+        with pytest.raises(InputError, match="expected NAME=PATH"):
             parse_holdout(wrong)
 
 

@@ -244,7 +244,7 @@ def test_a_tiny_graph_is_learned_by_heart(tmp_path: Path) -> None:
         (("--device", "cuda:77"), "cuda:77"),
         (("--device", "abacus"), "no device is named 'abacus'"),
         (("--run", "../x"), "a run needs a plain name"),
-        (("--holdout", "chembl2k"), "expected --holdout TASK=PATH"),
+        (("--holdout", "chembl2k"), "expected NAME=PATH"),
         (("--holdout", "chembl2k=absent.csv"), "absent.csv: No such file"),
         (("--resume",), "this run has no checkpoint"),
     ],
