@@ -61,12 +61,16 @@ class EdgeRules:
         Raises
         ------
         InputError
-            For an edge type that is not computed, an unknown name, or a number out of range.
+            For an edge type that is not computed, an unknown name, a number out of range, or what stands twice.
         """
         similarity: dict[EdgeType, Similarity] = {}
         expression = FRACTION
+        seen: set[str] = set()
         for text in texts:
             name, _, settings = text.partition(":")
+            if name in seen:  # the later one would silently undo the earlier one
+                raise InputError(f"--edge {text}: {name} stands twice; write all its numbers in one, with commas")
+            seen.add(name)
             allowed = {"share"} if name == EdgeType.CHANGES_EXPRESSION else {"least", "share"}
             if name not in (*SIMILARITIES, EdgeType.CHANGES_EXPRESSION):
                 computed = ", ".join((*SIMILARITIES, EdgeType.CHANGES_EXPRESSION))
@@ -90,5 +94,7 @@ def _numbers(text: str, settings: str, allowed: set[str]) -> dict[str, float]:
         if name not in allowed or not 0 <= number <= 1:
             names = " and ".join(f"{one}=NUMBER" for one in sorted(allowed))
             raise InputError(f"--edge {text}: expected {names}, numbers from 0 to 1, found {part!r}")
+        if name in found:
+            raise InputError(f"--edge {text}: {name} stands twice")
         found[name] = number
     return found

@@ -49,6 +49,19 @@ def test_mistakes_are_one_line(text: str, message: str) -> None:
         EdgeRules.parse([text])
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["SIMILAR_STRUCTURE:least=0.9", "SIMILAR_STRUCTURE:share=0.01"],
+        ["CHANGES_EXPRESSION:share=0.02", "CHANGES_EXPRESSION:share=0.03"],
+        ["SIMILAR_STRUCTURE:least=0.9,least=0.1"],
+    ],
+)
+def test_what_stands_twice_is_refused(texts: list[str]) -> None:
+    with pytest.raises(InputError, match="stands twice"):
+        EdgeRules.parse(texts)
+
+
 @pytest.fixture
 def matrix() -> FeatureMatrix:
     rng = np.random.default_rng(0)
