@@ -18,8 +18,8 @@ import numpy.typing as npt
 from rdkit import RDLogger
 
 from benchmarks.report import write_report
-from graphdb.compiled import processors
 from graphdb.console import print_table, run, say
+from graphdb.machine import processors
 from ingest.edges.cosine import similar_pairs, similar_pairs_binary
 from ingest.edges.expression import top_pairs
 from ingest.features.fingerprints import SIZE, morgan_bits

@@ -1,21 +1,13 @@
-"""Compiling loops to machine code, and how many processors there are to run them."""
+"""Compiling loops to machine code."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-
-
-def processors() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def compiled(function: FunctionT) -> FunctionT:

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from graphdb.errors import InfoAlignError, InputError
+from graphdb.machine import processors
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 15
+
+_shared: ContextVar[list[ProcessPoolExecutor] | None] = ContextVar("shared workers", default=None)
+
+
+@contextmanager
+def shared_workers() -> Iterator[None]:
+    """Keep the worker processes of this machine from one `map_batches` to the next, until the block ends."""
+    pools: list[ProcessPoolExecutor] = []
+    token = _shared.set(pools)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
 
 
 def map_batches(
@@ -55,19 +77,53 @@ def map_batches(
     import dask
 
     try:
-        return list(
-            dask.compute(
-                *(dask.delayed(function)(part) for part in batches),
-                scheduler="processes",
-                num_workers=processes,
-                chunksize=1,  # Dask's own six batches a message leave cores idle at the end
+        with _workers(processes) as pool:
+            return list(
+                dask.compute(
+                    *(dask.delayed(function)(part) for part in batches),
+                    scheduler="processes",
+                    pool=pool,
+                    chunksize=1,  # Dask's own six batches a message leave cores idle at the end
+                )
             )
-        )
     except BrokenProcessPool:
         raise InfoAlignError(
             "a worker process died (out of memory, killed, or started from a script without "
             "`if __name__ == '__main__':`); run again, with fewer processes if memory is short"
         ) from None
+
+
+@contextmanager
+def _workers(processes: int | None) -> Iterator[ProcessPoolExecutor]:
+    """Yield the processes that are shared, where any number will do, else some of its own."""
+    pools = _shared.get()
+    if processes is None and pools:
+        yield pools[0]
+        return
+    pool = ProcessPoolExecutor(
+        processes or processors(),
+        # A copy of a process that has threads may hang.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_parent,
+    )
+    if processes is None and pools is not None:
+        pools.append(pool)
+        yield pool
+    else:
+        with pool:
+            yield pool
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: killed, it could not tell its workers."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent.join,), daemon=True).start()
+
+
+def _exit_after(wait: Callable[[], None]) -> None:
+    wait()
+    os._exit(1)
 
 
 def _on_cluster(

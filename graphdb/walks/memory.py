@@ -15,9 +15,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from graphdb.compiled import compiled, processors
+from graphdb.compiled import compiled
 from graphdb.csr import checked_numbers
 from graphdb.errors import InputError
+from graphdb.machine import processors
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig, Walks
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from graphdb.compiled import compiled, processors
+from graphdb.compiled import compiled
+from graphdb.machine import processors
 
 Words = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
