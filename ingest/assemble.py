@@ -14,6 +14,7 @@ from graphdb.tables import EdgeKind, GraphTables
 from ingest.computed import SIMILARITY_EDGE, column_genes, expression_edges, similarity_edges, structure_edges
 from ingest.edges.rules import EdgeRules
 from ingest.features.fingerprints import morgan_bits
+from ingest.grouping import bounds, lists
 from ingest.identity import index_molecules, molecule_table
 from ingest.links import resolve_links
 from ingest.perturbations import FeatureMatrix, GeneProfiles, place_profiles
@@ -184,15 +185,16 @@ def _expression(
 
 def _gene_nodes(used: pd.DataFrame, genes: GeneIndex) -> pd.DataFrame:
     """Return the Gene nodes, sorted by NCBI id; `used` has the columns ``key`` and ``source``."""
-    sources = used.groupby("key")["source"].agg(lambda found: sorted(set(found)))
-    ids = sorted(int(key) for key in sources.index)
+    distinct = used.assign(key=used["key"].astype("int64")).drop_duplicates(["key", "source"])
+    distinct = distinct.sort_values(["key", "source"])
+    ids = [int(key) for key in distinct["key"].drop_duplicates()]
     described = genes.describe(ids)
     return pd.DataFrame(
         {
             "ncbi_id": ids,
             "symbol": described["symbol"].to_numpy(object),
             "name": described["name"].to_numpy(object),
-            "sources": [sources[key] for key in ids],
+            "sources": lists(distinct["source"], bounds(distinct["key"])),
         }
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from graphdb.schema import IDENTIFIER_PROPERTIES
+from ingest.grouping import bounds, lists
 from ingest.records import REJECT_COLUMNS, StructureTable
 
 Standardiser = Callable[[Sequence[tuple[str, str]]], pd.DataFrame]
@@ -131,23 +132,28 @@ def molecule_table(index: MoleculeIndex, used: pd.DataFrame) -> pd.DataFrame:
     sources = pd.concat(
         [used[["inchikey", "source"]], rows.loc[rows["is_node"].astype(bool), ["inchikey", "source"]]]
     ).drop_duplicates()
-    by_key = rows.groupby("inchikey", sort=True)
     # The order of rows in a file must not decide: of a source's names the shortest (a salt's name says the salt too).
-    named = rows.assign(_length=rows["name"].str.len()).sort_values(["source", "_length", "name"], kind="stable")
-    names = named.groupby("inchikey", sort=True)["name"].agg(_distinct)
-    synonyms = by_key["synonyms"].agg(_distinct_of_lists)
-    table = pd.DataFrame({"inchikey": names.index.to_numpy(object)})
-    table["smiles"] = (
-        by_key["smiles"].agg(lambda found: min(found, key=lambda text: (len(text), text))).to_numpy(object)
+    rows = rows.assign(_length=rows["name"].str.len())
+    rows = rows.sort_values(["inchikey", "source", "_length", "name"], kind="stable")
+    groups = bounds(rows["inchikey"])
+    names = [_distinct(found) for found in lists(rows["name"], groups)]
+    synonyms = [{item for more in found for item in more} for found in lists(rows["synonyms"], groups)]
+    sources = sources.sort_values(["inchikey", "source"])
+    listed = dict(
+        zip(sources["inchikey"].drop_duplicates(), lists(sources["source"], bounds(sources["inchikey"])), strict=True)
     )
-    table["name"] = [found[0] if found else None for found in names]
+    keys = [rows["inchikey"].iat[found.start] for found in groups]
+    table = pd.DataFrame({"inchikey": pd.Series(keys, dtype=object)})
+    table["smiles"] = pd.Series(
+        [min(found, key=lambda text: (len(text), text)) for found in lists(rows["smiles"], groups)], dtype=object
+    )
+    table["name"] = pd.Series([found[0] if found else None for found in names], dtype=object)
     table["synonyms"] = [
-        sorted((set(found[1:]) | set(more)) - set(found[:1])) for found, more in zip(names, synonyms, strict=True)
+        sorted((set(found[1:]) | more) - set(found[:1])) for found, more in zip(names, synonyms, strict=True)
     ]
     for namespace, prop in IDENTIFIER_PROPERTIES.items():
-        table[prop] = [sorted(found) for found in by_key[namespace].agg(_distinct)]
-    listed = sources.groupby("inchikey")["source"].agg(lambda found: sorted(set(found)))
-    table["sources"] = [listed[key] for key in table["inchikey"]]
+        table[prop] = [sorted(_distinct(found)) for found in lists(rows[namespace], groups)]
+    table["sources"] = [listed[key] for key in keys]
     return table
 
 
@@ -186,12 +192,8 @@ def _texts(rows: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(texts, index=rows.index, dtype=object)
 
 
-def _distinct(values: pd.Series) -> list[str]:
+def _distinct(values: Iterable[object]) -> list[str]:
     return list(dict.fromkeys(value for value in values if isinstance(value, str)))
-
-
-def _distinct_of_lists(values: pd.Series) -> list[str]:
-    return list(dict.fromkeys(item for value in values for item in value))
 
 
 def _structure_rejects(bad: pd.DataFrame, conflicting: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphdb.schema import EDGES, EdgeType, NodeType
 from graphdb.tables import EdgeKind
+from ingest.grouping import bounds, lists
 from ingest.records import LinkTable, rejects_table
 from ingest.references import GENE_NAMESPACES, Resolver
 
@@ -74,8 +75,11 @@ def ordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
 def merge_sources(edges: pd.DataFrame) -> pd.DataFrame:
     """Return one row a (``src``, ``dst``) with the sorted list of its sources and weight 1, sorted by end points."""
     distinct = edges.drop_duplicates(["src", "dst", "source"]).sort_values(["src", "dst", "source"])
-    merged = distinct.groupby(["src", "dst"], sort=True)["source"].agg(list).reset_index()
-    return merged.rename(columns={"source": "sources"}).assign(weight=1.0)
+    groups = bounds(distinct["src"], distinct["dst"])
+    first = distinct.iloc[[rows.start for rows in groups]]
+    merged = pd.DataFrame({"src": first["src"].to_numpy(object), "dst": first["dst"].to_numpy(object)})
+    merged["sources"] = lists(distinct["source"], groups)
+    return merged.assign(weight=1.0)
 
 
 def _by_kind(table: LinkTable) -> list[tuple[EdgeKind, pd.DataFrame]]:

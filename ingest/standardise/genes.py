@@ -110,8 +110,9 @@ class GeneIndex:
             raise ValueError(f"{namespace!r} is no namespace of genes; expected ncbi, symbol or ensembl")
         # Links name the same gene over and over.
         answers = {value: find(str(value).strip()) for value in pd.unique(values)}
+        described = self.genes["symbol"].to_dict()
         found = [answers[value] for value in values]
-        symbols = [None if gene is None else self.genes["symbol"][gene] for gene, _ in found]
+        symbols = [None if gene is None else described[gene] for gene, _ in found]
         # Series of objects, since pandas would turn lists of str with None into its string type with NaN.
         return pd.DataFrame(
             {
