@@ -36,6 +36,8 @@ class HeldOutList:
         Of its file; its keys lie in ``<sha256>.keys``.
     structures, keys, molecules
         How many structures it has, how many InChIKeys they give, and how many molecules of the graph have one of them.
+    path
+        Where its file was. Its keys hold without it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class HeldOutList:
     structures: int
     keys: int
     molecules: int
+    path: str = ""
 
 
 def parse_holdout(text: str) -> tuple[str, Path]:
@@ -71,7 +74,10 @@ def read_blocks(keys: Path) -> set[str]:
 
 
 def write_certificate(folder: Path, lists: Sequence[HeldOutList], graph_hash: str) -> None:
-    """Write which data sets are held out of a graph; with none, the certificate goes."""
+    """Write which data sets are held out of a graph; with none, the certificate goes.
+
+    `graph_hash` is "" while that graph is being made: what is to be held out is so before its snapshot is there.
+    """
     path = folder / CERTIFICATE
     if lists:
         how = "their nodes stay in the graph; no walk starts at them or passes through them"

@@ -90,7 +90,9 @@ class EdgeSchema:
     identity
         Properties that, with the end points, tell one edge from another of the same type.
     properties
-        Every property that ingest writes. All edges have ``weight``, a float in [0, 1].
+        Every property that ingest writes. All edges have ``weight``, a float in [0, 1], and their provenance:
+        ``criterion`` (`MEASURED`, `SIMULATED`, `ANNOTATED`, or the rule that made a computed edge, with its numbers)
+        and ``sources`` (which sources' records they rest on).
     """
 
     edge_type: EdgeType
@@ -145,8 +147,8 @@ NODES: Mapping[NodeType, NodeSchema] = {
 }
 
 _M, _G, _P, _X = NodeType.MOLECULE, NodeType.GENE, NodeType.MORPHOLOGY, NodeType.EXPRESSION
-_CURATED: Mapping[str, PropertyType] = {"weight": "float", "sources": "strings"}
-_SIMILAR: Mapping[str, PropertyType] = {"weight": "float", "feature_space": "string"}
+_CURATED: Mapping[str, PropertyType] = {"weight": "float", "criterion": "string", "sources": "strings"}
+_SIMILAR: Mapping[str, PropertyType] = {**_CURATED, "feature_space": "string"}
 
 EDGES: Mapping[EdgeType, EdgeSchema] = {
     schema.edge_type: schema
@@ -165,7 +167,7 @@ EDGES: Mapping[EdgeType, EdgeSchema] = {
             ((_M, _G), (_G, _G)),
             False,
             identity=("feature_space",),
-            properties={"weight": "float", "value": "float", "feature_space": "string"},
+            properties={**_SIMILAR, "value": "float"},
         ),
         EdgeSchema(EdgeType.SIMILAR_STRUCTURE, ((_M, _M),), True, identity=("feature_space",), properties=_SIMILAR),
         EdgeSchema(
@@ -184,6 +186,9 @@ EDGES: Mapping[EdgeType, EdgeSchema] = {
         ),
     )
 }
+
+MEASURED, SIMULATED, ANNOTATED = "measured", "simulated", "annotated"
+"""Criteria of edges that are not computed: a profile of a treatment (by an instrument, or not), and a curated fact."""
 
 # Written by learn.publish, never by ingest; an ingest run leaves them as they are.
 PUBLISHED_PROPERTIES: tuple[str, ...] = ("embedding", "embedding_model")

@@ -65,6 +65,11 @@ class Workspace:
         return self.root / "profiles"
 
     @property
+    def cache(self) -> Path:
+        """Folder of what ingests have computed, for the next one; nothing is lost with it but time."""
+        return self.root / "cache"
+
+    @property
     def rejects(self) -> Path:
         """Records that could not be used, with file, line and reason."""
         return self.root / "rejects.parquet"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,42 +11,18 @@ import pandas as pd
 
 from graphdb.schema import EdgeType, NodeType
 from graphdb.tables import EdgeKind, GraphTables
+from ingest.cached import Cached
 from ingest.computed import SIMILARITY_EDGE, column_genes, expression_edges, similarity_edges, structure_edges
 from ingest.edges.rules import EdgeRules
-from ingest.features.fingerprints import morgan_bits
 from ingest.grouping import bounds, lists
 from ingest.identity import index_molecules, molecule_table
 from ingest.links import resolve_links
-from ingest.perturbations import FeatureMatrix, GeneProfiles, place_profiles
+from ingest.options import IngestOptions
+from ingest.perturbations import FeatureMatrix, place_profiles
 from ingest.records import ProfileTable, SourceRecords, rejects_table
 from ingest.references import GENE_NAMESPACES, Resolver
+from ingest.stages import Stages
 from ingest.standardise.genes import GeneIndex
-from ingest.standardise.molecules import standardise_table
-
-Stage = Callable[[str], None]
-"""Called with the name of a stage when it begins."""
-
-
-@dataclass(frozen=True)
-class IngestOptions:
-    """What a graph is made of.
-
-    Attributes
-    ----------
-    gene_profiles
-        Whether a perturbed gene carries its profile (``features``, the paper's way) or has profile nodes (``nodes``).
-    without
-        Edge types that are left out.
-    scheduler
-        Address of a Dask scheduler (``tcp://…``); None: processes on this machine.
-    rules
-        Criteria of the computed edges.
-    """
-
-    gene_profiles: GeneProfiles = "features"
-    without: frozenset[EdgeType] = frozenset()
-    scheduler: str | None = None
-    rules: EdgeRules = field(default_factory=EdgeRules)
 
 
 @dataclass(frozen=True)
@@ -72,7 +48,11 @@ class Assembled:
 
 
 def assemble(
-    sources: Mapping[str, SourceRecords], options: IngestOptions, *, stage: Stage = lambda _: None
+    sources: Mapping[str, SourceRecords],
+    options: IngestOptions,
+    *,
+    cached: Cached | None = None,
+    stages: Stages | None = None,
 ) -> Assembled:
     """Make the context graph of these sources.
 
@@ -82,47 +62,53 @@ def assemble(
         Records by name of source. Their order does not matter.
     options
         What to make of them.
-    stage
-        Is told what begins.
+    cached
+        Computes what takes long, or knows it from an earlier ingest; the result does not depend on it.
+    stages
+        Notes what each stage took.
     """
+    cached, stages = cached or Cached(), stages or Stages()
     records = [sources[name] for name in sorted(sources)]
     profiles = [table for part in records for table in part.profiles]
     links = [table for part in records for table in part.links if table.edge_type not in options.without]
 
-    stage("standardise molecules")
-    molecules = index_molecules(
-        [table for part in records for table in part.structures],
-        _references(records),
-        lambda texts: standardise_table(texts, scheduler=options.scheduler),
-    )
-    genes = GeneIndex.from_tables([table for part in records for table in part.genes])
-    resolver = Resolver(molecules, genes)
+    with stages("standardise molecules") as stage:
 
-    stage("resolve profiles and links")
-    perturbations = place_profiles(profiles, resolver, options.gene_profiles)
-    curated = resolve_links(links, resolver)
-    used = pd.concat([perturbations.used, curated.used], ignore_index=True)
-    of_molecules = used[used["node_type"] == NodeType.MOLECULE].rename(columns={"key": "inchikey"})
-    molecule_nodes = molecule_table(molecules, of_molecules)
+        def standardise(texts: Sequence[tuple[str, str]]) -> pd.DataFrame:
+            table, stage.computed = cached.standardise(texts, options.tautomers)
+            stage.kept = len(texts) - stage.computed
+            return table
 
-    stage("fingerprints")
-    fingerprints = morgan_bits(list(molecule_nodes["smiles"]), scheduler=options.scheduler)
+        structures = [table for part in records for table in part.structures]
+        molecules = index_molecules(structures, _references(records), standardise)
+        genes = GeneIndex.from_tables([table for part in records for table in part.genes])
+        resolver = Resolver(molecules, genes)
 
-    stage("expression edges")
+    with stages("resolve profiles and links"):
+        perturbations = place_profiles(profiles, resolver, options.gene_profiles)
+        curated = resolve_links(links, resolver)
+        used = pd.concat([perturbations.used, curated.used], ignore_index=True)
+        of_molecules = used[used["node_type"] == NodeType.MOLECULE].rename(columns={"key": "inchikey"})
+        molecule_nodes = molecule_table(molecules, of_molecules)
+
+    with stages("fingerprints") as stage:
+        fingerprints, stage.computed = cached.fingerprints(list(molecule_nodes["smiles"]))
+        stage.kept = len(fingerprints) - stage.computed
+
     found: list[tuple[EdgeKind, pd.DataFrame]] = [*perturbations.edges.items(), *curated.edges.items()]
-    measured = perturbations.features if EdgeType.CHANGES_EXPRESSION not in options.without else ()
-    expression, unknown_columns, expressed = _expression(
-        measured, perturbations.treatments, profiles, genes, options.rules
-    )
-    found += expression
+    with stages("expression edges"):
+        measured = perturbations.features if EdgeType.CHANGES_EXPRESSION not in options.without else ()
+        expression, unknown_columns, expressed = _expression(
+            measured, perturbations.treatments, profiles, genes, options.rules
+        )
+        found += expression
 
-    stage("similarity edges")
-    if EdgeType.SIMILAR_STRUCTURE not in options.without:
-        inchikeys = molecule_nodes["inchikey"].to_numpy(object)
-        found.append(structure_edges(inchikeys, fingerprints, options.rules, scheduler=options.scheduler))
-    for matrix in perturbations.features:
-        if SIMILARITY_EDGE[matrix.modality] not in options.without:
-            found.append(similarity_edges(matrix, options.rules, scheduler=options.scheduler))
+    with stages("similarity edges") as stage:
+        if EdgeType.SIMILAR_STRUCTURE not in options.without:
+            found.append(structure_edges(molecule_nodes, fingerprints, options.rules, cached=cached, stage=stage))
+        for matrix in perturbations.features:
+            if SIMILARITY_EDGE[matrix.modality] not in options.without:
+                found.append(similarity_edges(matrix, options.rules, cached=cached, stage=stage))
 
     of_genes = pd.concat([used[used["node_type"] == NodeType.GENE], expressed], ignore_index=True)
     nodes = {

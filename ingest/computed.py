@@ -13,12 +13,15 @@ import pandas as pd
 
 from graphdb.schema import FINGERPRINT_SPACE, EdgeType, NodeType
 from graphdb.tables import EdgeKind
+from ingest.cached import Cached
 from ingest.edges.cosine import similar_pairs, similar_pairs_binary
 from ingest.edges.expression import top_pairs
+from ingest.edges.known_pairs import Memory
 from ingest.edges.rules import EdgeRules, Similarity
 from ingest.links import ordered_pairs
 from ingest.perturbations import FeatureMatrix
 from ingest.records import ProfileTable, Ref, rejects_table
+from ingest.stages import Stage
 from ingest.standardise.genes import GeneIndex
 
 SIMILARITY_EDGE = {
@@ -29,7 +32,7 @@ SIMILARITY_EDGE = {
 
 
 def similarity_edges(
-    matrix: FeatureMatrix, rules: EdgeRules, *, scheduler: str | None = None
+    matrix: FeatureMatrix, rules: EdgeRules, *, cached: Cached, stage: Stage | None = None
 ) -> tuple[EdgeKind, pd.DataFrame]:
     """Return the cosine edges of one node type and feature space; the weight is the cosine.
 
@@ -37,22 +40,52 @@ def similarity_edges(
     """
     kind = EdgeKind(SIMILARITY_EDGE[matrix.modality], matrix.node_type, matrix.node_type)
     rule = rules.of(kind.edge_type)
-    i, j, cosine = similar_pairs(matrix.values, rule.least, _sparsity(rule), scheduler=scheduler)
-    return kind, _pairs(matrix.keys, i, j, cosine, matrix.feature_space)
+    name = f"{matrix.node_type}-{matrix.feature_space}".lower()
+    memory = Memory.of(cached.pairs(name, rule.least), [str(key) for key in matrix.keys], matrix.values)
+    i, j, cosine = similar_pairs(matrix.values, rule.least, _sparsity(rule), scheduler=cached.scheduler, memory=memory)
+    _count(stage, memory, len(matrix.keys))
+    edges = _pairs(matrix.keys, i, j, cosine, matrix.feature_space, rule)
+    edges["sources"] = [list(matrix.sources)] * len(edges)
+    return kind, edges
 
 
 def structure_edges(
-    inchikeys: npt.NDArray[np.object_],
+    molecules: pd.DataFrame,
     fingerprints: npt.NDArray[np.uint8],
     rules: EdgeRules,
     *,
-    scheduler: str | None = None,
+    cached: Cached,
+    stage: Stage | None = None,
 ) -> tuple[EdgeKind, pd.DataFrame]:
-    """Return the cosine edges between molecules by fingerprint; (n,) sorted keys, (n, bits / 8) packed bits."""
+    """Return the cosine edges between molecules by fingerprint.
+
+    Parameters
+    ----------
+    molecules
+        n rows, sorted by ``inchikey``; ``sources`` of each: an edge rests on those of both its ends.
+    fingerprints
+        (n, bits / 8) packed bits.
+    rules
+        The criterion.
+    cached
+        What is known of earlier ingests, and where the work is done.
+    stage
+        Is told how much was computed.
+    """
     rule = rules.of(EdgeType.SIMILAR_STRUCTURE)
-    i, j, cosine = similar_pairs_binary(fingerprints, rule.least, _sparsity(rule), scheduler=scheduler)
+    inchikeys = molecules["inchikey"].to_numpy(object)
+    memory = Memory.of(cached.pairs(FINGERPRINT_SPACE, rule.least), inchikeys.tolist(), fingerprints)
+    i, j, cosine = similar_pairs_binary(
+        fingerprints, rule.least, _sparsity(rule), scheduler=cached.scheduler, memory=memory
+    )
+    _count(stage, memory, len(inchikeys))
     kind = EdgeKind(EdgeType.SIMILAR_STRUCTURE, NodeType.MOLECULE, NodeType.MOLECULE)
-    return kind, _pairs(inchikeys, i, j, cosine, FINGERPRINT_SPACE)
+    edges = _pairs(inchikeys, i, j, cosine, FINGERPRINT_SPACE, rule)
+    lists = dict(zip(inchikeys, map(tuple, molecules["sources"]), strict=True))
+    both = [(lists[src], lists[dst]) for src, dst in zip(edges["src"], edges["dst"], strict=True)]
+    unions = {pair: sorted({*pair[0], *pair[1]}) for pair in set(both)}
+    edges["sources"] = [unions[pair] for pair in both]
+    return kind, edges
 
 
 def expression_edges(
@@ -86,6 +119,7 @@ def expression_edges(
             "weight": weight,
             "value": matrix.values[row, column].astype(np.float64),
             "feature_space": matrix.feature_space,
+            "criterion": rules.expression_criterion,
         }
     )
     edges = edges[edges["dst"].notna() & ~((edges["node_type"] == NodeType.GENE) & (edges["src"] == edges["dst"]))]
@@ -99,6 +133,7 @@ def expression_edges(
         if len(chosen):
             kind = EdgeKind(EdgeType.CHANGES_EXPRESSION, node_type, NodeType.GENE)
             by_kind[kind] = chosen.reset_index(drop=True)
+            by_kind[kind]["sources"] = [list(matrix.sources)] * len(chosen)
     return by_kind
 
 
@@ -124,6 +159,13 @@ def column_genes(tables: Sequence[ProfileTable], genes: GeneIndex) -> tuple[npt.
     return ids, rejects_table(tables[0].source, tables[0].path, 1, names[unknown], reasons[unknown], kept=True)
 
 
+def _count(stage: Stage | None, memory: Memory | None, rows: int) -> None:
+    if stage is not None:
+        computed = rows if memory is None else memory.new
+        stage.computed += computed
+        stage.kept += rows - computed
+
+
 def _sparsity(rule: Similarity) -> float:
     # In decimal, as people write it: 1 - 0.005 is 0.995, in floats as well after this.
     return round(1 - rule.share, 12)
@@ -135,6 +177,15 @@ def _pairs(
     j: npt.NDArray[np.integer],
     cosine: npt.NDArray[np.float64],
     feature_space: str,
+    rule: Similarity,
 ) -> pd.DataFrame:
-    edges = pd.DataFrame({"src": keys[i], "dst": keys[j], "weight": cosine, "feature_space": feature_space})
+    edges = pd.DataFrame(
+        {
+            "src": keys[i],
+            "dst": keys[j],
+            "weight": cosine,
+            "feature_space": feature_space,
+            "criterion": rule.criterion,
+        }
+    )
     return ordered_pairs(edges).sort_values(["src", "dst"], ignore_index=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphdb.schema import EDGES, EdgeType, NodeType
+from graphdb.schema import ANNOTATED, EDGES, EdgeType, NodeType
 from graphdb.tables import EdgeKind
 from ingest.grouping import bounds, lists
 from ingest.records import LinkTable, rejects_table
@@ -72,14 +72,14 @@ def ordered_pairs(edges: pd.DataFrame) -> pd.DataFrame:
     return edges.assign(src=np.where(swap, target, source), dst=np.where(swap, source, target))
 
 
-def merge_sources(edges: pd.DataFrame) -> pd.DataFrame:
+def merge_sources(edges: pd.DataFrame, criterion: str = ANNOTATED) -> pd.DataFrame:
     """Return one row a (``src``, ``dst``) with the sorted list of its sources and weight 1, sorted by end points."""
     distinct = edges.drop_duplicates(["src", "dst", "source"]).sort_values(["src", "dst", "source"])
     groups = bounds(distinct["src"], distinct["dst"])
     first = distinct.iloc[[rows.start for rows in groups]]
     merged = pd.DataFrame({"src": first["src"].to_numpy(object), "dst": first["dst"].to_numpy(object)})
     merged["sources"] = lists(distinct["source"], groups)
-    return merged.assign(weight=1.0)
+    return merged.assign(weight=1.0, criterion=criterion)
 
 
 def _by_kind(table: LinkTable) -> list[tuple[EdgeKind, pd.DataFrame]]:

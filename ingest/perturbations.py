@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graphdb.errors import InputError
-from graphdb.schema import NODES, EdgeType, NodeType
+from graphdb.schema import MEASURED, NODES, SIMULATED, EdgeType, NodeType
 from graphdb.tables import EdgeKind
 from ingest.links import merge_sources
 from ingest.records import Perturbation, ProfileTable, rejects_table
@@ -47,6 +47,8 @@ class FeatureMatrix:
         ``Morphology`` or ``Expression``: what kind of profile this is, also where a gene carries it.
     simulated
         True where no instrument measured them.
+    sources
+        Sources that gave profiles in this feature space, sorted.
     """
 
     node_type: NodeType
@@ -56,6 +58,7 @@ class FeatureMatrix:
     values: npt.NDArray[np.float32]
     modality: NodeType
     simulated: bool
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,9 @@ def _profile_nodes(
         nodes.setdefault(node_type, []).append(rows[columns])
         first = group[0].table
         matrices.append(
-            FeatureMatrix(node_type, space, ids[order], first.columns, values[order], node_type, first.simulated)
+            FeatureMatrix(
+                node_type, space, ids[order], first.columns, values[order], node_type, first.simulated, _sources(group)
+            )
         )
         perturbed = pd.DataFrame(
             {
@@ -210,6 +215,7 @@ def _gene_matrices(parts: Sequence[_Placed]) -> list[FeatureMatrix]:
                     frame.to_numpy(np.float32),
                     node_type,
                     first.simulated,
+                    _sources(group),
                 )
             )
     return matrices
@@ -221,15 +227,25 @@ def space_of_genes(space: str, kind: str) -> str:
 
 
 def _perturbation_edges(parts: Sequence[_Placed]) -> dict[EdgeKind, pd.DataFrame]:
-    found: dict[EdgeKind, list[pd.DataFrame]] = {}
+    found: dict[tuple[EdgeKind, str], list[pd.DataFrame]] = {}
     for part in parts:
         node_type = part.table.node_type
+        criterion = SIMULATED if part.table.simulated else MEASURED
         edges = pd.DataFrame({"src": part.keys, "dst": part.profile_ids, "source": part.table.source}, dtype=object)
         for perturbed in (NodeType.MOLECULE, NodeType.GENE):
             chosen = edges[part.perturbed == perturbed]
             if len(chosen):
-                found.setdefault(EdgeKind(_HAS[node_type], perturbed, node_type), []).append(chosen)
-    return {kind: merge_sources(pd.concat(tables)) for kind, tables in found.items()}
+                kind = EdgeKind(_HAS[node_type], perturbed, node_type)
+                found.setdefault((kind, criterion), []).append(chosen)
+    merged: dict[EdgeKind, list[pd.DataFrame]] = {}
+    for (kind, criterion), tables in found.items():
+        merged.setdefault(kind, []).append(merge_sources(pd.concat(tables), criterion))
+    # A profile node is of one source and feature space, so no edge is in two of these.
+    return {kind: pd.concat(tables, ignore_index=True) for kind, tables in merged.items()}
+
+
+def _sources(group: Sequence[_Placed]) -> tuple[str, ...]:
+    return tuple(sorted({part.table.source for part in group}))
 
 
 def _by_space(parts: Sequence[_Placed]) -> dict[tuple[NodeType, str], list[_Placed]]:

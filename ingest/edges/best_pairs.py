@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,25 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.int64]
 Candidates = tuple[Indices, Indices, Floats]
 """Row indices i < j, and an approximate score of each pair."""
+
+
+class Scored(NamedTuple):
+    """Pairs with their exact scores: row indices i < j (m,), and scores (m,)."""
+
+    i: Indices
+    j: Indices
+    score: npt.NDArray[np.float64]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return no pairs."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+    def by_rows(self) -> Scored:
+        """Return the pairs sorted by (i, j)."""
+        order = np.lexsort((self.j, self.i))
+        return Scored(self.i[order], self.j[order], self.score[order])
+
 
 Nominate = Callable[[Any, Any, float], Candidates]
 """(a, d) and (b, d) rows, and a cutoff → the pairs whose approximate score reaches it: places in either, and score."""
@@ -78,6 +97,8 @@ class Tiles:
         Rows of a tile; memory grows with its square.
     order
         (n,) which row of the result each of `rows` is; None where they are in that order.
+    new
+        So many of the first rows are new: only pairs with one of these are looked at. None: all pairs.
     """
 
     rows: npt.NDArray[Any]
@@ -85,24 +106,27 @@ class Tiles:
     margin: float
     block_rows: int
     order: Indices | None = None
+    new: int | None = None
 
     def __post_init__(self) -> None:
         if self.block_rows < 1:
             raise InputError(f"block_rows: expected at least 1, got {self.block_rows}")
 
     @property
-    def starts(self) -> range:
-        """First row of each block."""
-        return range(0, len(self.rows), self.block_rows)
+    def blocks(self) -> list[slice]:
+        """The rows of each block; none has both new and other rows."""
+        new = len(self.rows) if self.new is None else self.new
+        return [
+            slice(start, min(start + self.block_rows, end))
+            for begin, end in ((0, new), (new, len(self.rows)))
+            for start in range(begin, end, self.block_rows)
+        ]
 
     @property
-    def corners(self) -> list[tuple[int, int]]:
-        """First row and first column of each tile."""
-        return [(i, j) for i in self.starts for j in self.starts if i <= j]
-
-    def block(self, start: int) -> npt.NDArray[Any]:
-        """Return the rows of a block."""
-        return self.rows[start : start + self.block_rows]
+    def corners(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of each tile."""
+        new = len(self.rows) if self.new is None else self.new
+        return [(i, j) for i in self.blocks for j in self.blocks if i.start <= j.start and i.start < new]
 
     def placed(self, candidates: Candidates) -> Candidates:
         """Return candidates among `rows` as such of the result, i < j."""
@@ -114,8 +138,8 @@ class Tiles:
 
 
 def best_pairs(
-    tiles: Tiles, exact: ExactScore, cut: Cut, scheduler: str | None = None
-) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+    tiles: Tiles, exact: ExactScore, limit: int, threshold: float, scheduler: str | None = None
+) -> tuple[Scored, float]:
     """Find the pairs i < j with the best exact scores.
 
     Parameters
@@ -124,26 +148,40 @@ def best_pairs(
         The approximate scores.
     exact
         The exact ones.
-    cut
-        Which pairs are taken; ties at the cut go to the smaller (i, j).
+    limit
+        Largest number of pairs; of equal scores at the end the smaller (i, j) are taken.
+    threshold
+        Smallest score.
     scheduler
         None: in this process. ``tcp://…``: tiles are tasks on that Dask cluster.
 
     Returns
     -------
-    i, j, score
-        (m,) each, sorted by (i, j).
+    pairs
+        (m,) each, the best first.
+    floor
+        Every pair of these tiles that has a score above it is among them; minus infinity: every pair that reaches the
+        threshold.
     """
-    best = _Best(cut.quota(len(tiles.rows)), cut.threshold, tiles.margin, exact)
-    if best.limit > 0:
+    best = _Best(limit, threshold, tiles.margin, exact)
+    if limit > 0:
         for candidates in _in_process(tiles, best) if scheduler is None else _on_cluster(tiles, best, scheduler):
             best.add(candidates)
-    return best.result()
+    pairs = best.result()
+    full = len(pairs.i) == limit
+    return pairs, float(pairs.score[-1]) if full and limit else (np.inf if full else -np.inf)
+
+
+def chosen(pairs: Scored, limit: int) -> Scored:
+    """Return the best `limit` pairs, the best first; of equal scores the smaller (i, j) first."""
+    order = np.lexsort((pairs.j, pairs.i, -pairs.score))[:limit]
+    return Scored(pairs.i[order], pairs.j[order], pairs.score[order])
 
 
 def _in_process(tiles: Tiles, best: _Best) -> Iterator[Candidates]:
     for i, j in tiles.corners:
-        yield tiles.placed(_nominate(tiles.block(i), tiles.block(j), (i, j), tiles.nominate, best.cutoff))
+        corner = (i.start, j.start)
+        yield tiles.placed(_nominate(tiles.rows[i], tiles.rows[j], corner, tiles.nominate, best.cutoff))
 
 
 def _on_cluster(tiles: Tiles, best: _Best, scheduler: str) -> Iterator[Candidates]:
@@ -155,8 +193,8 @@ def _on_cluster(tiles: Tiles, best: _Best, scheduler: str) -> Iterator[Candidate
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler} ({' '.join(str(error).split())})") from None
     with client:
-        blocks = {start: client.scatter(tiles.block(start)) for start in tiles.starts}
-        corners = tiles.corners
+        blocks = {block.start: client.scatter(tiles.rows[block]) for block in tiles.blocks}
+        corners = [(i.start, j.start) for i, j in tiles.corners]
         wave = 4 * max(1, sum(client.nthreads().values()))
         for first in range(0, len(corners), wave):
             futures = [
@@ -203,14 +241,12 @@ class _Best:
         if self._count > 2 * self.limit + 16:
             self._prune()
 
-    def result(self) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+    def result(self) -> Scored:
         if not self._parts:
-            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+            return Scored.empty()
         self._prune()
         i, j, _ = self._joined()
-        i, j, score = self._decide(i, j)
-        order = np.lexsort((j, i))
-        return i[order], j[order], score[order]
+        return self._decide(i, j)
 
     def _prune(self) -> None:
         i, j, score = self._joined()
@@ -232,8 +268,7 @@ class _Best:
         i, j, score = (np.concatenate(column) for column in zip(*self._parts, strict=True))
         return i, j, score
 
-    def _decide(self, i: Indices, j: Indices) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+    def _decide(self, i: Indices, j: Indices) -> Scored:
         score = self._exact(i, j)
         keep = np.flatnonzero(score >= self._threshold)  # NaN is never kept
-        keep = keep[np.lexsort((j[keep], i[keep], -score[keep]))][: self.limit]
-        return i[keep], j[keep], score[keep]
+        return chosen(Scored(i[keep], j[keep], score[keep]), self.limit)

@@ -10,6 +10,7 @@ compared over what both have measured. With nothing missing that is the plain co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,12 +20,14 @@ import numpy.typing as npt
 
 from graphdb.errors import InputError
 from ingest.edges import bits
-from ingest.edges.best_pairs import Cut, Floats, Indices, Tiles, best_pairs, whole_tile
+from ingest.edges.best_pairs import Cut, ExactScore, Floats, Indices, Tiles, best_pairs, whole_tile
+from ingest.edges.known_pairs import MOST_NEW, Memory, joined, reserve
 
 THRESHOLD = 0.8
 SPARSITY = 0.995
 BLOCK_ROWS = 2048  # a tile of float32 cosines is 16 MiB
 BLOCK_FINGERPRINTS = 8192  # what is found is listed, so a tile's memory is that of its rows
+DENSE_BELOW = 0.4  # below this a tile of fingerprints may list a good part of its pairs, at 24 bytes each
 _RESCORE_CELLS = 1 << 17  # so many gathered cells stay in the processor's cache
 _NEGLIGIBLE = 1e-140  # of a row's largest cell; the square would underflow
 
@@ -36,6 +39,7 @@ def similar_pairs(
     *,
     block_rows: int = BLOCK_ROWS,
     scheduler: str | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
     """Find the most similar pairs of rows by cosine.
 
@@ -51,6 +55,8 @@ def similar_pairs(
         Rows of a block; memory grows with its square, the result does not depend on it.
     scheduler
         None: in this process (the matrix products use all cores). ``tcp://…``: blocks are tasks on that Dask cluster.
+    memory
+        The pairs that are known already; the result does not depend on it.
 
     Returns
     -------
@@ -70,12 +76,18 @@ def similar_pairs(
         raise InputError(f"features: infinite value in row {row}, column {column}")
     exact = _ExactDense.from_values(values)
     if exact.observed is None:
-        nominate = partial(whole_tile, _unit_cosine)
-        tiles = Tiles(exact.unit_rows(), nominate, _margin(values.shape[1], np.float32), block_rows)
+        rows: npt.NDArray[Any] = exact.unit_rows()
+        kernel, margin = _unit_cosine, _margin(values.shape[1], np.float32)
     else:
         rows = np.where(exact.observed, exact.values, np.nan)
-        tiles = Tiles(rows, partial(whole_tile, _common_cosine), _margin(values.shape[1], np.float64), block_rows)
-    return best_pairs(tiles, exact, Cut(threshold, sparsity), scheduler)
+        kernel, margin = _common_cosine, _margin(values.shape[1], np.float64)
+
+    def tiles(new: npt.NDArray[np.bool_]) -> Tiles:
+        order = np.concatenate([np.flatnonzero(new), np.flatnonzero(~new)])
+        first = rows if new.all() else rows[order]
+        return Tiles(first, partial(whole_tile, kernel), margin, block_rows, order, int(new.sum()))
+
+    return _best(tiles, exact, len(values), Cut(threshold, sparsity), scheduler, memory)
 
 
 def similar_pairs_binary(
@@ -85,6 +97,7 @@ def similar_pairs_binary(
     *,
     block_rows: int = BLOCK_ROWS,
     scheduler: str | None = None,
+    memory: Memory | None = None,
 ) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
     """Find the most similar pairs of fingerprints by cosine, |a & b| / sqrt(|a| · |b|).
 
@@ -92,7 +105,7 @@ def similar_pairs_binary(
     ----------
     packed_bits
         (n, size / 8) uint8, eight bits a byte (`ingest.features.fingerprints.morgan_bits`).
-    threshold, sparsity, block_rows, scheduler
+    threshold, sparsity, block_rows, scheduler, memory
         As in `similar_pairs`.
 
     Returns
@@ -110,13 +123,45 @@ def similar_pairs_binary(
     counts = np.bitwise_count(packed_bits).sum(axis=1, dtype=np.int64)
     exact = _ExactBinary(packed_bits, counts)
     margin = _margin(packed_bits.shape[1] * 8, np.float32)
-    if threshold - margin >= bits.LEAST_CUTOFF:
-        order = np.argsort(counts, kind="stable").astype(np.int64)
-        words = bits.as_words(packed_bits[order])
-        tiles = Tiles(words, bits.pairs_above, margin, max(block_rows, BLOCK_FINGERPRINTS), order)
-    else:
-        tiles = Tiles(packed_bits, partial(whole_tile, _bit_cosine), margin, block_rows)
-    return best_pairs(tiles, exact, Cut(threshold, sparsity), scheduler)
+    words = bits.as_words(packed_bits) if threshold - margin >= bits.LEAST_CUTOFF else None
+
+    def tiles(new: npt.NDArray[np.bool_]) -> Tiles:
+        # New rows first, and either kind in the order of its counts, which `pairs_above` relies on.
+        order = np.lexsort((counts, ~new)).astype(np.int64)
+        size = int(new.sum())
+        if words is None:
+            return Tiles(packed_bits[order], partial(whole_tile, _bit_cosine), margin, block_rows, order, size)
+        block = max(block_rows, BLOCK_FINGERPRINTS) if threshold >= DENSE_BELOW else block_rows
+        return Tiles(words[order], bits.pairs_above, margin, block, order, size)
+
+    return _best(tiles, exact, len(packed_bits), Cut(threshold, sparsity), scheduler, memory)
+
+
+def _best(
+    tiles: Callable[[npt.NDArray[np.bool_]], Tiles],
+    exact: ExactScore,
+    n: int,
+    cut: Cut,
+    scheduler: str | None,
+    memory: Memory | None,
+) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+    """Return the pairs that `cut` takes, sorted by rows; `tiles` are those of pairs with one of some rows (n,)."""
+    quota = cut.quota(n)
+    everything = np.ones(n, dtype=bool)
+    if memory is None:
+        pairs, _ = best_pairs(tiles(everything), exact, quota, cut.threshold, scheduler)
+        return pairs.by_rows()
+    limit = reserve(cut, n)
+    known = memory.cache.read()
+    if known is not None:
+        old, new = known.among(memory.ids)
+        if new.sum() <= MOST_NEW * n:
+            found, floor = best_pairs(tiles(new), exact, limit, cut.threshold, scheduler)
+            pairs, floor = joined(old, max(floor, known.floor), found, limit)
+            if len(pairs.i) >= quota or floor == -np.inf:
+                return memory.keep(pairs, floor, int(new.sum()), quota)
+    pairs, floor = best_pairs(tiles(everything), exact, limit, cut.threshold, scheduler)
+    return memory.keep(pairs, floor, n, quota)
 
 
 def _margin(terms: int, precision: type[np.floating[Any]]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from graphdb.errors import InputError
@@ -29,6 +29,11 @@ class Similarity:
     least: float = THRESHOLD
     share: float = round(1 - SPARSITY, 12)
 
+    @property
+    def criterion(self) -> str:
+        """The criterion in words, as it stands on each edge."""
+        return f"cosine at least {self.least:g}, best {self.share:g} of all pairs"
+
 
 @dataclass(frozen=True)
 class EdgeRules:
@@ -49,22 +54,39 @@ class EdgeRules:
         """Return the criterion of a similarity edge."""
         return self.similarity.get(edge_type, Similarity())
 
+    @property
+    def expression_criterion(self) -> str:
+        """The criterion of an expression edge in words."""
+        return f"absolute value among the largest {self.expression_share:g} of all values"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the criteria of every computed edge type, for the record of a run."""
         found: dict[str, Any] = {str(edge_type): asdict(self.of(edge_type)) for edge_type in SIMILARITIES}
         return {**found, str(EdgeType.CHANGES_EXPRESSION): {"share": self.expression_share}}
 
     @classmethod
-    def parse(cls, texts: Sequence[str]) -> EdgeRules:
+    def from_dict(cls, criteria: Mapping[str, Any]) -> EdgeRules:
+        """Return the rules that `as_dict` describes."""
+        similarity = {
+            edge_type: Similarity(**criteria[edge_type]) for edge_type in SIMILARITIES if edge_type in criteria
+        }
+        share = criteria.get(EdgeType.CHANGES_EXPRESSION, {}).get("share", FRACTION)
+        return cls({key: rule for key, rule in similarity.items() if rule != Similarity()}, share)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], before: EdgeRules | None = None) -> EdgeRules:
         """Read ``EDGE_TYPE:least=0.85,share=0.01`` texts, as ``--edge`` takes them.
+
+        What they do not say is as in `before`, or the paper's.
 
         Raises
         ------
         InputError
             For an edge type that is not computed, an unknown name, a number out of range, or what stands twice.
         """
-        similarity: dict[EdgeType, Similarity] = {}
-        expression = FRACTION
+        before = cls() if before is None else before
+        similarity = dict(before.similarity)
+        expression = before.expression_share
         seen: set[str] = set()
         for text in texts:
             name, _, settings = text.partition(":")
@@ -79,7 +101,7 @@ class EdgeRules:
             if name == EdgeType.CHANGES_EXPRESSION:
                 expression = numbers.get("share", expression)
             else:
-                similarity[EdgeType(name)] = Similarity(**numbers)
+                similarity[EdgeType(name)] = replace(before.of(EdgeType(name)), **numbers)
         return cls(similarity, expression)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from rdkit import Chem, rdBase
@@ -20,6 +20,10 @@ from ingest.standardise._counterions import ACIDS, BASES, INORGANIC, SOLVENTS
 
 # RDKit types everything but this module of Python code.
 _inchi: Any = _untyped_inchi
+
+Tautomers = Literal["keep", "canonical"]
+"""Whether a molecule keeps the tautomer that it is drawn in, or gets RDKit's canonical one."""
+KEEP: Tautomers = "keep"
 
 MAX_LENGTH = 2_000
 MAX_HEAVY_ATOMS = 250
@@ -50,12 +54,13 @@ class Rejected(Exception):  # noqa: N818 - an answer about a record, not an erro
     """A structure cannot become a Molecule; ``str()`` is the reason."""
 
 
-def standardise(text: str, kind: str = "smiles") -> StandardMolecule:
+def standardise(text: str, kind: str = "smiles", tautomers: Tautomers = KEEP) -> StandardMolecule:
     """Standardise one structure.
 
     Parse; disconnect metals, normalise groups, reionise; leave out inorganic fragments, then known acids, bases and
     solvents; of what is left take the one organic fragment; neutralise; take isotopes away; keep stereo; leave
-    tautomers as they are.
+    tautomers as they are, or take the canonical one (RDKit's ``TautomerEnumerator``, which drops stereo where it moves
+    a hydrogen; Sitzmann et al. 2010, J. Comput. Aided Mol. Des. 24:521, for the rules).
 
     Parameters
     ----------
@@ -63,6 +68,8 @@ def standardise(text: str, kind: str = "smiles") -> StandardMolecule:
         SMILES (at most `MAX_LENGTH` characters) or standard InChI.
     kind
         ``"smiles"`` or ``"inchi"``.
+    tautomers
+        ``"keep"`` or ``"canonical"``.
 
     Raises
     ------
@@ -72,14 +79,18 @@ def standardise(text: str, kind: str = "smiles") -> StandardMolecule:
     """
     with rdBase.BlockLogs():
         try:
-            return _standardise(text, kind)
+            return _standardise(text, kind, tautomers)
         # RDKit raises ValueError (sanitisation) and RuntimeError (broken invariants); no structure may stop an ingest.
         except (ValueError, RuntimeError) as error:
             raise Rejected(f"standardisation failed: {' '.join(str(error).split())[:200]}") from None
 
 
 def standardise_table(
-    texts: Sequence[tuple[str, str]], *, scheduler: str | None = None, processes: int | None = None
+    texts: Sequence[tuple[str, str]],
+    *,
+    scheduler: str | None = None,
+    processes: int | None = None,
+    tautomers: Tautomers = KEEP,
 ) -> pd.DataFrame:
     """Standardise many structures, in parallel where there are many.
 
@@ -91,6 +102,8 @@ def standardise_table(
         Address of a Dask scheduler (``tcp://…``); None: processes on this machine, or this process for few texts.
     processes
         Number of processes on this machine; None: one a core.
+    tautomers
+        ``"keep"`` or ``"canonical"``.
 
     Returns
     -------
@@ -99,9 +112,8 @@ def standardise_table(
         ``reason`` (None where not), as Python objects.
     """
     distinct = list(dict.fromkeys(texts))
-    parts = map_batches(
-        _standardise_batch, distinct, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler, processes=processes
-    )
+    work = partial(_standardise_batch, tautomers=tautomers)
+    parts = map_batches(work, distinct, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler, processes=processes)
     answers = dict(zip(distinct, (row for part in parts for row in part), strict=True))
     rows = [answers[text] for text in texts]
     return pd.DataFrame(
@@ -112,11 +124,13 @@ def standardise_table(
     )
 
 
-def _standardise_batch(texts: Sequence[tuple[str, str]]) -> list[tuple[str | None, str | None, str | None]]:
+def _standardise_batch(
+    texts: Sequence[tuple[str, str]], tautomers: Tautomers = KEEP
+) -> list[tuple[str | None, str | None, str | None]]:
     rows: list[tuple[str | None, str | None, str | None]] = []
     for kind, text in texts:
         try:
-            rows.append((*standardise(text, kind), None))
+            rows.append((*standardise(text, kind, tautomers), None))
         except Rejected as reason:
             rows.append((None, None, str(reason)))
     return rows
@@ -130,6 +144,7 @@ class _Tools:
     normaliser: Any
     reioniser: Any
     uncharger: Any
+    tautomers: Any
 
 
 @cache
@@ -139,6 +154,7 @@ def _tools() -> _Tools:
         rdMolStandardize.Normalizer(),
         rdMolStandardize.Reionizer(),
         rdMolStandardize.Uncharger(True),  # in canonical order, so that the result does not depend on the input's
+        rdMolStandardize.TautomerEnumerator(),
     )
 
 
@@ -150,7 +166,7 @@ def _counterions() -> tuple[frozenset[str], frozenset[str]]:
     return companions, frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in INORGANIC)
 
 
-def _standardise(text: str, kind: str) -> StandardMolecule:
+def _standardise(text: str, kind: str, tautomers: Tautomers) -> StandardMolecule:
     if len(text) > MAX_LENGTH:
         raise Rejected(f"too long: {len(text):,} characters, at most {MAX_LENGTH:,}")
     mol = {"smiles": _parse_smiles, "inchi": _parse_inchi}[kind](text.strip())
@@ -163,6 +179,10 @@ def _standardise(text: str, kind: str) -> StandardMolecule:
     # Some published InChIs lack a hydrogen; RDKit makes a radical of such a molecule.
     if any(atom.GetNumRadicalElectrons() for atom in parent.GetAtoms()):
         raise Rejected("unpaired electrons (a radical, or a hydrogen is missing)")
+    if tautomers == "canonical":
+        # Again from its SMILES: what the enumerator takes for the best one depends on the order of the atoms.
+        again = _read_smiles(Chem.MolToSmiles(parent), sanitise=True)
+        parent = _with_stereo(_tools().tautomers.Canonicalize(parent if again is None else again))
     # What is stored is what a reader of the SMILES would find.
     smiles = Chem.MolToSmiles(parent)
     read_back = _read_smiles(smiles, sanitise=True)

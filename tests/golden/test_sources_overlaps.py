@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingest.assemble import Assembled, IngestOptions, assemble
+from ingest.assemble import Assembled, assemble
+from ingest.options import IngestOptions
 from ingest.records import SourceRecords
 from ingest.sources import SOURCES
 

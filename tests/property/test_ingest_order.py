@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from graphdb.content import content_hash
-from ingest.assemble import Assembled, IngestOptions, assemble
+from ingest.assemble import Assembled, assemble
+from ingest.options import IngestOptions
 from ingest.records import ProfileTable, SourceRecords
 from ingest.sources import SOURCES
 

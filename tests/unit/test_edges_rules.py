@@ -8,6 +8,7 @@ import pytest
 
 from graphdb.errors import InputError
 from graphdb.schema import EdgeType, NodeType
+from ingest.cached import Cached
 from ingest.computed import expression_edges, similarity_edges, structure_edges
 from ingest.edges.rules import EdgeRules, Similarity
 from ingest.perturbations import FeatureMatrix
@@ -69,7 +70,7 @@ def matrix() -> FeatureMatrix:
     keys = np.array([f"p{place:02}" for place in range(60)], dtype=object)
     columns = tuple(str(place) for place in range(20))
     return FeatureMatrix(
-        NodeType.EXPRESSION, "x", keys, columns, values.astype(np.float32), NodeType.EXPRESSION, simulated=True
+        NodeType.EXPRESSION, "x", keys, columns, values.astype(np.float32), NodeType.EXPRESSION, True, ("a", "b")
     )
 
 
@@ -78,7 +79,7 @@ def test_similarity_follows_its_rule(matrix: FeatureMatrix) -> None:
     upper = (unit @ unit.T)[np.triu_indices(60, 1)]
     for least, share in ((0.8, 0.005), (0.6, 1.0), (0.9, 0.05)):
         rules = EdgeRules({EdgeType.SIMILAR_EXPRESSION: Similarity(least, share)})
-        _, edges = similarity_edges(matrix, rules)
+        _, edges = similarity_edges(matrix, rules, cached=Cached())
         assert len(edges) == min(int(np.count_nonzero(upper >= least)), int(share * 1770))
         assert edges["weight"].min() >= least
 
@@ -86,9 +87,15 @@ def test_similarity_follows_its_rule(matrix: FeatureMatrix) -> None:
 def test_structure_follows_its_rule() -> None:
     rng = np.random.default_rng(1)
     bits = np.packbits((rng.random((4, 256)) < 0.2)[rng.integers(4, size=50)] ^ (rng.random((50, 256)) < 0.01), axis=1)
-    keys = np.array([f"K{place:02}" for place in range(50)], dtype=object)
-    few = structure_edges(keys, bits, EdgeRules())[1]
-    many = structure_edges(keys, bits, EdgeRules.parse(["SIMILAR_STRUCTURE:share=0.5"]))[1]
+    keys = [f"K{place:02}" for place in range(50)]
+    molecules = pd.DataFrame({"inchikey": keys, "sources": [["a"] if place % 2 else ["b"] for place in range(50)]})
+    few = structure_edges(molecules, bits, EdgeRules(), cached=Cached())[1]
+    many = structure_edges(molecules, bits, EdgeRules.parse(["SIMILAR_STRUCTURE:share=0.5"]), cached=Cached())[1]
+    assert set(few["criterion"]) == {"cosine at least 0.8, best 0.005 of all pairs"}
+    assert set(many["criterion"]) == {"cosine at least 0.8, best 0.5 of all pairs"}
+    # An edge rests on the sources of both its ends.
+    for src, dst, sources in many[["src", "dst", "sources"]].itertuples(index=False):
+        assert sources == sorted({"ab"[1 - int(key[1:]) % 2] for key in (src, dst)})
     assert len(few) == int(0.005 * 1225)
     assert len(many) > 10 * len(few)
 

@@ -13,7 +13,8 @@ from graphdb.content import content_hash
 from graphdb.errors import InputError
 from graphdb.schema import EDGES, NODES, EdgeType, NodeType
 from graphdb.tables import EdgeKind
-from ingest.assemble import Assembled, IngestOptions, assemble
+from ingest.assemble import Assembled, assemble
+from ingest.options import IngestOptions
 from ingest.perturbations import profile_id
 from ingest.records import (
     GeneTable,

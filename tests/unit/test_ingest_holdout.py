@@ -17,7 +17,7 @@ from graphdb.snapshot import Snapshot
 from graphdb.walks.__main__ import build_parser, main
 from graphdb.walks.shards import ShardReader
 from graphdb.workspace import Workspace
-from ingest.holdout import hold_out_lists, read_structures
+from ingest.holdout import DataSet, hold_out_lists, read_structures
 from learn.holdout import hold_out
 
 ASPIRIN, CAFFEINE, ALANINE_L, ALANINE_D = (
@@ -49,8 +49,8 @@ def test_salts_and_stereoisomers_are_found(tmp_path: Path, name: str, text: str)
     path = tmp_path / name
     path.write_text(text)
     folder = tmp_path / "holdout"
-    (item,) = hold_out_lists([("mine", path)], folder, KEYS)
-    assert item == HeldOutList("mine", sha256(path), 2, 2, 3)
+    (item,) = hold_out_lists([DataSet("mine", path)], folder, KEYS)
+    assert item == HeldOutList("mine", sha256(path), 2, 2, 3, str(path))
     write_certificate(folder, (item,), "5" * 64)
     assert read_certificate(folder) == (item,)
     # Pretraining keeps to the certificate, and counts a data set that is named again once.
@@ -65,7 +65,7 @@ def test_walks_keep_to_the_certificate(tmp_path: Path, capsys: pytest.CaptureFix
     snapshot().save(workspace.snapshot)
     path = tmp_path / "set.txt"
     path.write_text("QNAYBMKLOCPYGJ\n")
-    lists = hold_out_lists([("mine", path)], workspace.holdout, KEYS)
+    lists = hold_out_lists([DataSet("mine", path)], workspace.holdout, KEYS)
     write_certificate(workspace.holdout, lists, "5" * 64)
     main(build_parser().parse_args(["export", "--epochs", "1"]))
     assert "held out, as ingest.all was told: 2 molecules of mine" in capsys.readouterr().out

@@ -36,7 +36,7 @@ def assembled() -> Assembled:
     edges = pd.DataFrame({"src": ["A"] * 5 + ["B"], "dst": [f"p{place}" for place in range(6)], "weight": 1.0})
     similar = pd.DataFrame({"src": ["p0", "p0", "p1"], "dst": ["p1", "p2", "p2"], "weight": [0.81, 0.95, 0.99]})
     matrix = FeatureMatrix(
-        P, "lab-4", profiles["profile_id"].to_numpy(object), tuple("abcd"), rng.normal(size=(12, 4)), P, simulated=True
+        P, "lab-4", profiles["profile_id"].to_numpy(object), tuple("abcd"), rng.normal(size=(12, 4)), P, True, ("one",)
     )
     rejects = [
         rejects_table("one", "/data/x.csv", [5, 6, 7, 8], ["a", EVIL, "c", "d"], "no SMILES"),

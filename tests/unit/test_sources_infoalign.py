@@ -10,7 +10,8 @@ import pytest
 
 from graphdb.errors import InputError
 from graphdb.schema import EdgeType, NodeType
-from ingest.assemble import IngestOptions, assemble
+from ingest.assemble import assemble
+from ingest.options import IngestOptions
 from ingest.sources import SOURCES
 
 SMILES = {"m1": "CCO", "m2": "CCN", "m3": "c1ccccc1", "m4": "CCCC", "m5": "CC(=O)O"}
