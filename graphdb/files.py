@@ -8,8 +8,9 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from graphdb.errors import ArtefactError
 
 MANIFEST = "manifest.json"
+STALE_SECONDS = 3600
 NEARLY_FULL = 16 * 2**20
 """Bytes left on a disk on which a database can do nothing more."""
 
@@ -26,6 +28,7 @@ NEARLY_FULL = 16 * 2**20
 def replacing_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(path.parent, f".{path.name}.tmp-*")
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.tmp-", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -42,6 +45,14 @@ def replacing_file(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_stale(folder: Path, pattern: str) -> None:
+    """Remove temporary files that killed processes have left: those on which nobody has worked for an hour."""
+    for stale in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+                stale.unlink()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphdb.files import replacing_file
+from graphdb.files import remove_stale, replacing_file
 
 PART = 20_000
 """Records of a part: half a minute of standardisation on one core."""
@@ -120,6 +120,7 @@ class RecordCache:
         if not self.folder.exists() and self.folder.parent.exists():
             # Results of other versions are of no use any more.
             shutil.rmtree(self.folder.parent, ignore_errors=True)
+        remove_stale(self.folder, ".part-*.tmp-*")
         path = self.folder / f"part-{uuid4().hex}.arrow"
         with replacing_file(path) as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
             writer.write_table(table)

@@ -103,6 +103,8 @@ def place_profiles(tables: Sequence[ProfileTable], resolver: Resolver, gene_prof
         kept, unknown = _resolve(table, resolver)
         rejects += [mended, unknown]
         placed.append(kept)
+    placed, repeated = _without_repeated_names(placed)
+    rejects.append(repeated)
     on_genes, as_nodes = [], []
     for part in placed:
         genes = part.perturbed == NodeType.GENE if gene_profiles == "features" else np.zeros(len(part.keys), bool)
@@ -153,6 +155,22 @@ def _resolve(table: ProfileTable, resolver: Resolver) -> tuple[_Placed, pd.DataF
     compound = (rows["perturbation"] == Perturbation.COMPOUND).to_numpy()
     perturbed = np.where(compound, NodeType.MOLECULE, NodeType.GENE).astype(object)
     return _Placed(table, perturbed, found["key"].to_numpy(object)).take(~bad), rejects
+
+
+def _without_repeated_names(parts: Sequence[_Placed]) -> tuple[list[_Placed], pd.DataFrame]:
+    """Leave out profiles of a table that have the name of one in another table: a profile's key is made of its name."""
+    seen: dict[tuple[str, str, object], str] = {}
+    kept, rejects = [], [rejects_table("", "", [], [], [])]
+    for part in sorted(parts, key=lambda part: str(part.table.path)):
+        table = part.table
+        names = [(table.source, table.feature_space, record) for record in table.table["record"]]
+        where = [seen.setdefault(name, str(table.path)) for name in names]
+        bad = np.array([path != str(table.path) for path in where], dtype=bool)
+        rows = table.table[bad]
+        reasons = [f"a second profile under the same name: {path} has it" for path in np.array(where, object)[bad]]
+        rejects.append(rejects_table(table.source, table.path, rows["line"], rows["record"], reasons))
+        kept.append(part.take(~bad))
+    return kept, pd.concat([part for part in rejects if len(part)] or rejects, ignore_index=True)
 
 
 def _profile_nodes(

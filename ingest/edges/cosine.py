@@ -154,6 +154,9 @@ def _best(
     limit = reserve(cut, n)
     known = memory.cache.read()
     if known is not None:
+        held = known.best_of(memory.ids, limit)
+        if held is not None and (len(held[0].i) >= quota or held[1] == -np.inf):
+            return memory.keep(*held, 0, quota)
         old, new = known.among(memory.ids)
         if new.sum() <= MOST_NEW * n:
             found, floor = best_pairs(tiles(new), exact, limit, cut.threshold, scheduler)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,7 +52,8 @@ class KnownPairs:
     i, j, score
         (m,) each, i < j.
     floor
-        Every pair with a score above it is here; minus infinity: every pair that reaches the threshold.
+        Every pair with a score above it is here; minus infinity: every pair that reaches the threshold. Of the pairs
+        with just this score the first ones by (i, j) are here.
     """
 
     ids: Ids
@@ -72,6 +74,19 @@ class KnownPairs:
         there = (i >= 0) & (j >= 0)
         i, j, score = i[there], j[there], self.score[there]
         return Scored(np.minimum(i, j), np.maximum(i, j), score), new
+
+    def best_of(self, ids: Ids, limit: int) -> tuple[Scored, float] | None:
+        """Return the best `limit` pairs of `ids`, in their order, and the floor that holds for them.
+
+        None where one of `ids` is new, or their order is another, which would let other ones of equal pairs go first.
+        """
+        held = {row: place for place, row in enumerate(self.ids.tolist())}
+        places = [held.get(row, -1) for row in ids.tolist()]
+        if any(place < 0 for place in places) or any(a >= b for a, b in pairwise(places)):
+            return None
+        pairs, _ = self.among(ids)
+        best = chosen(pairs, limit)
+        return best, self.floor if len(best.i) == len(pairs.i) else float(best.score.min(initial=np.inf))
 
 
 def joined(known: Scored, floor: float, found: Scored, limit: int) -> tuple[Scored, float]:

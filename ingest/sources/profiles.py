@@ -154,7 +154,7 @@ def read_profiles(description: Description) -> SourceRecords:
     table = pd.DataFrame(
         {
             "line": matrix.text.index.to_numpy(),
-            "record": _records(rows, matrix.text.index),
+            "record": _records(rows, matrix.text.index, _stem(path)),
             **references,
             "perturbation": description.perturbation,
             **_conditions(rows, path, matrix.text.index),
@@ -180,6 +180,8 @@ def read_profiles(description: Description) -> SourceRecords:
         conditions = [name for name in ("cell_line", "hours", "dose_um") if name in profiles.table]
         by = ["perturbation", "namespace", "value", *conditions]
         profiles = aggregate(profiles, by=by, how=description.aggregate)
+        # Of two tables in one feature space each has a profile of the treatment.
+        profiles.table["record"] = [f"{_stem(path)} {record}" for record in profiles.table["record"]]
     return SourceRecords(
         structures=_structures(rows, table[~bad], path),
         profiles=(profiles,),
@@ -254,11 +256,11 @@ def _conditions(rows: _Rows, path: Path, lines: pd.Index) -> dict[str, object]:
     return found
 
 
-def _records(rows: _Rows, lines: pd.Index) -> pd.Series:
-    """Return the name of every row: plate and well where it has both, else its line."""
+def _records(rows: _Rows, lines: pd.Index, table: str) -> pd.Series:
+    """Return the name of every row: plate and well where it has both, else its table and line."""
     plate, well = rows.first("plate"), rows.first("well")
     both = plate + " " + well
-    return both.where((plate != "") & (well != ""), pd.Series([f"line {line}" for line in lines], dtype=object))
+    return both.where((plate != "") & (well != ""), pd.Series([f"{table} line {line}" for line in lines], dtype=object))
 
 
 def _reasons(rows: _Rows, table: pd.DataFrame) -> pd.Series:

@@ -23,7 +23,8 @@ def test_ten_kills(commands: Commands, demo_workspace: Path) -> None:
     moments = np.random.default_rng(SEED).uniform(0.5, LATEST, 10)
     killed = 0
     for place, moment in enumerate(moments):
-        killed += commands.kill_after(moment, "ingest.all")
+        # Every second one computes all of it again, so that there is work to be killed in.
+        killed += commands.kill_after(moment, "ingest.all", *(["--no-cache"] if place % 2 else []))
         if place in (3, 6, 9):
             commands.run("ingest.all")
             found = read_json(commands.workspace / "ingest.json")

@@ -94,6 +94,19 @@ def test_a_quota_that_outgrows_the_reserve_scores_all_again(tmp_path: Path) -> N
         assert memory.new == size
 
 
+def test_equal_pairs_at_the_end_are_no_reason_to_score_again(tmp_path: Path) -> None:
+    rows = np.ones((40, 3))
+    keys = [f"k{place:03}" for place in range(40)]
+    cache = PairCache(tmp_path / "space" / "version" / "pairs.npz")
+    for chosen, scored in ((40, 40), (40, 0), (39, 0), (40, 40)):
+        memory = Memory.of(cache, keys[:chosen], rows[:chosen])
+        assert memory is not None
+        i, j, _ = similar_pairs(rows[:chosen], 0.8, 0.9, memory=memory)
+        assert memory.new == scored
+        first = [(a, b) for a in range(chosen) for b in range(a + 1, chosen)][: chosen * (chosen - 1) // 20]
+        assert list(zip(i.tolist(), j.tolist(), strict=True)) == first
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 half an archive", b"no archive at all"])
 def test_a_damaged_file_is_as_none(tmp_path: Path, damage: bytes) -> None:
     cache = PairCache(tmp_path / "space" / "version" / "pairs.npz")

@@ -11,13 +11,14 @@ import pytest
 
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import sha256
-from graphdb.holdout import CERTIFICATE, HeldOutList, read_certificate, write_certificate
+from graphdb.holdout import CERTIFICATE, HeldOutList, key_file, read_certificate, write_certificate
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks.__main__ import build_parser, main
 from graphdb.walks.shards import ShardReader
 from graphdb.workspace import Workspace
-from ingest.holdout import DataSet, hold_out_lists, read_structures
+from ingest.holdout import DataSet, data_sets, hold_out_lists, read_structures, with_earlier
+from ingest.standardise.molecules import standardise
 from learn.holdout import hold_out
 
 ASPIRIN, CAFFEINE, ALANINE_L, ALANINE_D = (
@@ -95,3 +96,61 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     pd.DataFrame({"structure": ["CCO"]}).to_csv(path, index=False)
     with pytest.raises(InputError, match=r"set.csv:1: no column 'smiles'"):
         read_structures(path)
+
+
+def test_a_list_holds_after_its_file_is_gone_or_has_another_content(tmp_path: Path) -> None:
+    folder = tmp_path / "holdout"
+    path = tmp_path / "set.txt"
+    path.write_text(f"{ASPIRIN}\n")
+    write_certificate(folder, hold_out_lists(data_sets([f"mine={path}"], folder), folder, KEYS), "5" * 64)
+    digest = sha256(path)
+    path.unlink()
+    (kept,) = hold_out_lists(data_sets([], folder), folder, KEYS)
+    assert kept == HeldOutList("mine", digest, 1, 1, 1)
+    write_certificate(folder, (kept,), "6" * 64)
+    assert hold_out_lists(data_sets([], folder), folder, KEYS) == (kept,)
+    # Named again it is that file; another name is another list beside it.
+    path.write_text(f"{ASPIRIN}\n{CAFFEINE}\n")
+    other, mine = hold_out_lists(data_sets([f"mine={path}", f"a={path}"], folder), folder, KEYS)
+    assert (mine.sha256, mine.structures, mine.molecules) == (sha256(path), 2, 2)
+    assert (other.name, other.sha256) == ("a", sha256(path))
+    assert data_sets([], folder, none=True) == []
+    with pytest.raises(InputError, match=r"no such file \(to be held out as b\)"):
+        data_sets([f"b={tmp_path / 'gone.txt'}"], folder)
+
+
+def test_what_held_holds_until_the_new_graph_has_its_own(tmp_path: Path) -> None:
+    old, new, renamed = (HeldOutList(name, digit * 64, 1, 1, 1) for name, digit in (("a", "1"), ("b", "2"), ("a", "3")))
+    for item in (old, new, renamed):
+        (tmp_path / f"{item.sha256}.keys").write_text(f"{ASPIRIN}\n")
+    write_certificate(tmp_path, (old,), "5" * 64)
+    assert with_earlier((new, renamed), tmp_path) == (new, renamed, old)
+    assert with_earlier((old,), tmp_path) == (old,)
+    assert with_earlier((), tmp_path) == (old,)
+
+
+def test_keys_of_an_earlier_standardiser_are_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "set.csv"
+    path.write_text("smiles\nOc1ccccn1\n")
+    folder = tmp_path / "holdout"
+    hold_out_lists([DataSet("mine", path)], folder, KEYS)
+    keys = key_file(folder, sha256(path))
+    made = keys.read_text()
+    assert sorted(made.splitlines()[1:]) == ["UBQKCCHYAOITMY-UHFFFAOYSA-N"]
+    keys.write_text(made.replace("standardiser ", "standardiser 0").replace("UBQ", "AAA"))
+    hold_out_lists([DataSet("mine", path)], folder, KEYS)
+    assert keys.read_text() == made
+
+
+def test_both_tautomers_of_a_molecule_are_held_out(tmp_path: Path) -> None:
+    # The enol of acetylacetone has an InChIKey of its own.
+    drawn, canonical = (
+        standardise("CC(O)=CC(C)=O").inchikey,
+        standardise("CC(O)=CC(C)=O", tautomers="canonical").inchikey,
+    )
+    assert drawn[:14] != canonical[:14]
+    path = tmp_path / "set.csv"
+    path.write_text("smiles\nCC(O)=CC(C)=O\n")
+    for key in (drawn, canonical):
+        (item,) = hold_out_lists([DataSet("mine", path)], tmp_path / "holdout", [key])
+        assert item.molecules == 1
