@@ -59,7 +59,8 @@ def index_molecules(
     Parameters
     ----------
     structures
-        Structure tables of all sources; where two give one identifier different structures the earlier one wins.
+        Structure tables of all sources; where two give one identifier different structures that of the source whose
+        name comes first is used, and of two in one source the one whose InChIKey comes first.
     wanted
         Columns ``namespace``, ``value``: references of profiles and links. Rows of look-up tables that nothing
         refers to are not standardised.
@@ -85,7 +86,8 @@ def index_molecules(
     usable = rows["inchikey"].notna()
 
     good = rows[usable]
-    first = good.drop_duplicates(["namespace", "value"])
+    # Where two rows of one source give an identifier different structures, their order must not decide.
+    first = good.sort_values(["source", "inchikey"], kind="stable").drop_duplicates(["namespace", "value"])
     known = first[["namespace", "value", "inchikey"]].reset_index(drop=True)
     bad = rows[~usable].drop_duplicates(["namespace", "value"])
     bad = bad.merge(known, how="left", on=["namespace", "value"], suffixes=("", "_known"))
@@ -197,6 +199,6 @@ def _distinct(values: Iterable[object]) -> list[str]:
 
 
 def _structure_rejects(bad: pd.DataFrame, conflicting: pd.DataFrame) -> pd.DataFrame:
-    other = "another structure for this identifier; the first one is used: " + conflicting["inchikey_first"]
+    other = "another structure for this identifier; the one that is used: " + conflicting["inchikey_first"]
     rows = pd.concat([bad.assign(kept=False), conflicting.assign(reason=other, kept=True)], ignore_index=True)
     return rows.rename(columns={"value": "key"})[list(REJECT_COLUMNS)]

@@ -22,7 +22,7 @@ from graphdb.tables import EdgeKind
 from ingest.links import merge_sources
 from ingest.records import Perturbation, ProfileTable, rejects_table
 from ingest.references import Resolver
-from ingest.standardise.profiles import clean
+from ingest.standardise.profiles import clean, repeated_names
 
 GeneProfiles = Literal["features", "nodes"]
 
@@ -148,7 +148,7 @@ def _resolve(table: ProfileTable, resolver: Resolver) -> tuple[_Placed, pd.DataF
     rows = table.table
     found = resolver.resolve(rows["namespace"], rows["value"])
     reason = found["reason"].to_numpy(object, copy=True)
-    twice = rows["record"].duplicated().to_numpy()
+    twice = repeated_names(rows["record"], table.values)
     reason[twice & found["reason"].isna().to_numpy()] = "a second profile under the same name"
     bad = pd.notna(reason)
     rejects = rejects_table(table.source, table.path, rows["line"][bad], rows["record"][bad], reason[bad])

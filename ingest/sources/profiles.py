@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Literal, Self, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from graphdb.errors import InputError
@@ -39,7 +40,7 @@ from graphdb.schema import NodeType
 from ingest.records import Perturbation, ProfileTable, Ref, SourceRecords, StructureTable, rejects_table
 from ingest.sources._read import MISSING_NUMBERS, header, read_matrix, text_column
 from ingest.sources._source import Source
-from ingest.standardise.profiles import Aggregation, aggregate, clean
+from ingest.standardise.profiles import Aggregation, aggregate, clean, repeated_names
 
 NAME = "profiles"
 PREFIX = "metadata_"
@@ -160,7 +161,7 @@ def read_profiles(description: Description) -> SourceRecords:
             **_conditions(rows, path, matrix.text.index),
         }
     )
-    reason = _reasons(rows, table)
+    reason = _reasons(rows, table, repeated_names(table["record"], matrix.values))
     bad = (reason != "").to_numpy(dtype=bool)
     profiles = ProfileTable(
         source=NAME,
@@ -263,12 +264,11 @@ def _records(rows: _Rows, lines: pd.Index, table: str) -> pd.Series:
     return both.where((plate != "") & (well != ""), pd.Series([f"{table} line {line}" for line in lines], dtype=object))
 
 
-def _reasons(rows: _Rows, table: pd.DataFrame) -> pd.Series:
+def _reasons(rows: _Rows, table: pd.DataFrame, repeated: npt.NDArray[np.bool_]) -> pd.Series:
     """Return why a row cannot be used, "" where it can."""
     kind = rows.first("pert_type").str.lower().isin(NEGATIVE) | rows.first("control_type").str.lower().isin(NEGATIVE)
     solvent = rows.first("pert_iname").str.upper() == "DMSO"
-    first = table.drop_duplicates("record").set_index("record")["line"]
-    repeated = table["record"].duplicated()
+    first = table[~repeated].set_index("record")["line"]
     return pd.Series(
         np.select(
             [kind | solvent, table["value"] == "", repeated],

@@ -21,8 +21,8 @@ def clean(profiles: ProfileTable) -> tuple[ProfileTable, pd.DataFrame]:
     """Make infinite values missing; leave out rows without any value and rows that repeat another.
 
     A repetition is a row of the same perturbagen and kind of perturbation with the same values, bit for bit, whatever
-    conditions it states (no instrument measures the same d numbers twice); the first one stays. Constant columns stay
-    (scaling gives them 0.5).
+    conditions it states (no instrument measures the same d numbers twice). The one whose record comes first by name
+    stays, so that the order of rows does not matter. Constant columns stay (scaling gives them 0.5).
 
     Returns
     -------
@@ -60,11 +60,25 @@ def clean(profiles: ProfileTable) -> tuple[ProfileTable, pd.DataFrame]:
     return replace(profiles, values=values[good], table=table[good].reset_index(drop=True)), rejects
 
 
+def repeated_names(records: pd.Series, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return which rows (n,) have the name of another one, but for the one of them that is to be used.
+
+    That is the one whose values (n, d) come first as bytes: which stands first in a file must not matter.
+    """
+    again = np.array(records.duplicated(keep=False), dtype=bool)
+    best: dict[object, tuple[bytes, int]] = {}
+    for place in np.flatnonzero(again):
+        found = (values[place].tobytes(), int(place))
+        best[records.iloc[place]] = min(best.get(records.iloc[place], found), found)
+    again[[place for _, place in best.values()]] = False
+    return again
+
+
 def aggregate(profiles: ProfileTable, by: Sequence[str], how: Aggregation = "median") -> ProfileTable:
     """Make one profile of the rows that agree in the columns `by`.
 
-    Missing and infinite values do not count. Of each group the table keeps `by`, the first ``line``, the record
-    (`by` in words) and ``replicates``, the number of rows. Groups are in order of their first row.
+    Missing and infinite values do not count. Of each group the table keeps `by`, the smallest ``line``, the record
+    (`by` in words) and ``replicates``, the number of rows. Groups are in order of their first record by name.
 
     Parameters
     ----------
@@ -78,10 +92,12 @@ def aggregate(profiles: ProfileTable, by: Sequence[str], how: Aggregation = "med
     missing = {"namespace", "value", "perturbation"} - set(by)
     if missing:
         raise ValueError(f"rows of different perturbagens cannot be one profile; `by` lacks {sorted(missing)}")
-    table = profiles.table.reset_index(drop=True)
+    # Sums of floats depend on their order, which must not be that of the rows.
+    order = profiles.table["record"].astype(str).to_numpy().argsort(kind="stable")
+    table, observed = profiles.table.iloc[order].reset_index(drop=True), profiles.values[order]
     grouped = table.groupby(list(by), sort=False, dropna=False)
     group = grouped.ngroup().to_numpy()
-    values = pd.DataFrame(np.where(np.isfinite(profiles.values), profiles.values, np.nan))
+    values = pd.DataFrame(np.where(np.isfinite(observed), observed, np.nan))
     by_group = values.groupby(group, sort=True)
     if how == "median":
         consensus = by_group.median().to_numpy(dtype=np.float32)
@@ -89,7 +105,8 @@ def aggregate(profiles: ProfileTable, by: Sequence[str], how: Aggregation = "med
         consensus = np.array([modz(rows.to_numpy()) for _, rows in by_group], dtype=np.float32)
         consensus = consensus.reshape(-1, profiles.values.shape[1])
     rows = np.unique(group, return_index=True)[1]
-    described = table.loc[rows, [*by, "line"]].reset_index(drop=True)
+    described = table.loc[rows, list(by)].reset_index(drop=True)
+    described["line"] = table["line"].groupby(group).min().to_numpy()
     described["record"] = [
         " ".join(str(cell) for cell in row)
         for row in described[[name for name in by if name != "namespace"]].to_numpy()
@@ -121,16 +138,14 @@ def modz(replicates: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def _first_of_same(table: pd.DataFrame, values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    """Return for every row the first row of the same perturbagen that has the same values, bit for bit."""
+    """Return for every row the first one, by name, of the same perturbagen that has the same values, bit for bit."""
     # One pattern of bits for all missing values; -0.0 and 0.0 stay different.
     bits = np.where(np.isnan(values), np.float32(np.nan), values)
-    perturbagens = zip(table["namespace"], table["value"], table["perturbation"], strict=True)
+    perturbagens = list(zip(table["namespace"], table["value"], table["perturbation"], strict=True))
     seen: dict[tuple[object, ...], int] = {}
-    return np.array(
-        [
-            # A digest of the row, since the rows themselves would be held twice.
-            seen.setdefault((*perturbagen, blake2b(row.tobytes(), digest_size=16).digest()), index)
-            for index, (perturbagen, row) in enumerate(zip(perturbagens, bits, strict=True))
-        ],
-        dtype=np.intp,
-    )
+    first = np.empty(len(table), dtype=np.intp)
+    for index in table.assign(record=table["record"].astype(str)).sort_values(["record", "line"]).index:
+        # A digest of the row, since the rows themselves would be held twice.
+        digest = blake2b(bits[index].tobytes(), digest_size=16).digest()
+        first[index] = seen.setdefault((*perturbagens[index], digest), index)
+    return first

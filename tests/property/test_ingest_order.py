@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from graphdb.content import content_hash
@@ -59,7 +60,35 @@ def test_real_sources(shared_data: Path) -> None:
     names = ["lincs", "cmea", "drugbank", "comas"]
     records = {name: SOURCES[name].records(shared_data / name) for name in names}
     expected = assemble(records, IngestOptions())
-    # Where two rows give one identifier different structures the first one wins, so these stay in order.
-    fixed = {name: part.structures for name, part in records.items()}
-    mixed = {name: replace(shuffled(records[name], rng), structures=fixed[name]) for name in reversed(names)}
+    mixed = {name: shuffled(records[name], rng) for name in reversed(names)}
     same(assemble(mixed, IngestOptions()), expected)
+
+
+@pytest.mark.parametrize("how", ["none", "median", "modz"])
+def test_rows_of_a_file(tmp_path: Path, how: str) -> None:
+    """Replicates, rows that repeat others, names and identifiers that stand twice, structures that disagree."""
+    rng = np.random.default_rng(2)
+    n = 60
+    table = pd.DataFrame(
+        {
+            "Metadata_Plate": [f"P{place % 4}" for place in range(n)],
+            "Metadata_Well": [f"A{place // 4:02}" for place in range(n)],
+            "Metadata_broad_sample": [f"BRD-K{10000000 + place % 12}" for place in range(n)],
+            "Metadata_SMILES": ["C" * (1 + place % 12) for place in range(n)],
+        }
+    )
+    values = np.repeat(rng.standard_normal((12, 5)), 5, axis=0)[np.argsort(np.arange(n) % 12, kind="stable").argsort()]
+    values += 0.1 * rng.standard_normal((n, 5))
+    values[24] = values[12]  # measured twice to the last bit
+    table.loc[36, "Metadata_SMILES"] = "OCC"  # another structure under the same identifier
+    table.loc[[40, 41], ["Metadata_Plate", "Metadata_Well"]] = ["P9", "Z01"]  # one well twice
+    table[[f"f{place}" for place in range(5)]] = values
+    made = []
+    for order in (np.arange(n), rng.permutation(n), rng.permutation(n)):
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        table.iloc[order].to_csv(folder / "plates.csv", index=False)
+        (folder / "plates.toml").write_text(f'path = "plates.csv"\nfeature_space = "mine"\naggregate = "{how}"\n')
+        made.append(assemble({"profiles": SOURCES["profiles"].records(folder / "plates.toml")}, IngestOptions()))
+    for other in made[1:]:
+        same(other, made[0])
