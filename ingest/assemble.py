@@ -19,8 +19,8 @@ from ingest.identity import index_molecules, molecule_table
 from ingest.links import resolve_links
 from ingest.options import IngestOptions
 from ingest.perturbations import FeatureMatrix, place_profiles
-from ingest.records import ProfileTable, SourceRecords, rejects_table
-from ingest.references import GENE_NAMESPACES, Resolver
+from ingest.records import GENE_NAMESPACES, ProfileTable, SourceRecords, rejects_table
+from ingest.references import Resolver
 from ingest.stages import Stages
 from ingest.standardise.genes import GeneIndex
 

@@ -11,8 +11,8 @@ import pandas as pd
 from graphdb.schema import ANNOTATED, EDGES, EdgeType, NodeType
 from graphdb.tables import EdgeKind
 from ingest.grouping import bounds, lists
-from ingest.records import LinkTable, rejects_table
-from ingest.references import GENE_NAMESPACES, Resolver
+from ingest.records import GENE_NAMESPACES, LinkTable, rejects_table
+from ingest.references import Resolver
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,18 @@ from graphdb.schema import EdgeType, NodeType
 
 
 class Ref(NamedTuple):
-    """Names a molecule or a gene in a namespace.
+    """Names a molecule or a gene in a namespace .
 
-    Molecule namespaces: ``inchikey``, ``brd``, ``drugbank``, ``chembl``, ``jcp``, ``smiles``, ``name``.
-    Gene namespaces: ``ncbi``, ``symbol``, ``ensembl``.
+    Of genes: `GENE_NAMESPACES`. Of molecules: ``inchikey``, ``brd``, ``drugbank``, ``chembl``, ``jcp``, ``smiles``, and
+    a source's own name where its files number molecules by themselves.
     """
 
     namespace: str
     value: str
+
+
+GENE_NAMESPACES = ("ncbi", "symbol", "ensembl")
+"""Namespaces that name a gene; every other one names a molecule."""
 
 
 class Perturbation(StrEnum):

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ingest.identity import MoleculeIndex
+from ingest.records import GENE_NAMESPACES
 from ingest.standardise.genes import GeneIndex
-
-GENE_NAMESPACES = ("ncbi", "symbol", "ensembl")
-"""Namespaces that name a gene; every other one names a molecule."""
 
 
 @dataclass(frozen=True)

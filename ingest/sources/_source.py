@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graphdb.errors import InputError
 from ingest.records import SourceRecords
+from ingest.sources._door import check
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Source:
         Raises
         ------
         InputError
-            If a path is needed and none is given, or if what lies there cannot be used.
+            If a path is needed and none is given, or if what lies there cannot be used, or is not what
+            `ingest.records` says.
         """
         if path is None:
             if self.files:
@@ -55,4 +57,4 @@ class Source:
             path = Path()
         elif not path.exists():
             raise InputError(f"no such file or folder (given for the source {self.name})", path=path)
-        return self.read(path)
+        return check(self.read(path))
