@@ -84,6 +84,7 @@ def edge_distribution(kind: EdgeKind, table: pd.DataFrame) -> dict[str, Any]:
         "type": str(kind.edge_type),
         "source": str(kind.source),
         "target": str(kind.target),
+        "criteria": sorted(set(table["criterion"])) if "criterion" in table else [],
         "count": len(table),
         "weight_quartiles": [float(q) for q in np.quantile(weights, [0, 0.25, 0.5, 0.75, 1])],
         "weight_histogram": np.histogram(weights, WEIGHT_BINS)[0].tolist(),

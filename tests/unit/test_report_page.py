@@ -34,6 +34,7 @@ def assembled() -> Assembled:
         }
     )
     edges = pd.DataFrame({"src": ["A"] * 5 + ["B"], "dst": [f"p{place}" for place in range(6)], "weight": 1.0})
+    edges["criterion"] = ["simulated", "measured"] * 3
     similar = pd.DataFrame({"src": ["p0", "p0", "p1"], "dst": ["p1", "p2", "p2"], "weight": [0.81, 0.95, 0.99]})
     matrix = FeatureMatrix(
         P, "lab-4", profiles["profile_id"].to_numpy(object), tuple("abcd"), rng.normal(size=(12, 4)), P, True, ("one",)
@@ -65,6 +66,12 @@ def report(assembled: Assembled) -> dict[str, Any]:
         "graph_hash": "5" * 64,
         "snapshot": "6" * 64,
         "seconds": 1.5,
+        "inputs": {"/data/<b>x.csv": "7" * 64},
+        "holdout": [{"name": EVIL, "structures": 1200, "keys": 1100, "molecules": 3, "sha256": "8" * 64}],
+        "stages": [
+            {"name": "read", "seconds": 0.25, "computed": 0, "kept": 0},
+            {"name": "fingerprints", "seconds": 1.0, "computed": 12, "kept": 3000},
+        ],
         "quality": summarise(assembled),
     }
 
@@ -79,6 +86,7 @@ def test_numbers(assembled: Assembled) -> None:
     assert second["kept"]
     has, similar = found["edges"]
     assert (has["largest_degree"], has["degrees"]) == (5, [[[1, 1], [2, 0], [4, 1]], [[1, 6]]])
+    assert has["criteria"] == ["measured", "simulated"]
     assert similar["weight_histogram"] == [0] * 8 + [1, 2]
     assert similar["degrees"] == [[[1, 0], [2, 3]]]
     (space,) = found["feature_spaces"]
@@ -100,9 +108,13 @@ class Page(HTMLParser):
         self.tags.append(tag)
         if tag == "table":
             self.table = dict(attrs).get("id")
-        self.cell = tag in ("td", "th")
-        if self.cell and self.table:
-            self.cells.setdefault(self.table, []).append("")
+        if tag in ("td", "th"):
+            self.cell = True
+            if self.table:
+                self.cells.setdefault(self.table, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.cell = self.cell and tag not in ("td", "th")
 
     def handle_data(self, data: str) -> None:
         if self.cell and self.table:
@@ -119,7 +131,10 @@ def test_the_page_shows_them_and_is_inert(report: dict[str, Any]) -> None:
     assert "script" not in page.tags
     assert "link" not in page.tags
     assert "http" not in text
-    assert text.count("&lt;script&gt;") == 2
+    assert text.count("&lt;script&gt;") == 3
+    assert page.cells["inputs"][2:] == ["<b>x.csv", "7" * 16]
+    assert page.cells["holdout"][6:] == ["1,200", "1,100", "3", "8" * 16]
+    assert page.cells["stages"][4:] == ["read", "0.2", "", "", "fingerprints", "1.0", "12", "3,000"]
     assert "No instrument measured the profiles of lab-4" in text
 
 
