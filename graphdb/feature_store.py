@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,12 @@ class FeatureStore:
     def graph_hash(self) -> str:
         """Content hash of the graph that the features belong to; "" if it was not stated."""
         return str(self.manifest.get("graph_hash", ""))
+
+    @property
+    def tautomers(self) -> Literal["keep", "canonical"]:
+        """What tautomers the molecules have: those that they are drawn in, or RDKit's canonical ones."""
+        stated = self.manifest.get("standardise", {}).get("tautomers", "keep")
+        return "canonical" if stated == "canonical" else "keep"
 
     def spaces(self) -> list[FeatureSpace]:
         """Return all feature spaces, by node type and name."""

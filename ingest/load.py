@@ -44,7 +44,7 @@ def load(request: Request, store: GraphStore, workspace: Workspace, cached: Cach
     with stages(f"load into {store.uri}"):
         synced = sync(store, assembled.tables, sources=sorted(request.plan))
     with stages("features and snapshot"):
-        write_features(workspace, assembled, synced.content_hash, inputs)
+        write_features(workspace, assembled, synced.content_hash, inputs, request.options.tautomers)
         write_graphs(workspace, graphs, synced.content_hash)
         # The load has proved that the graph holds these tables: their hash was computed from what it read back.
         snapshot = Snapshot.from_tables(assembled.tables, synced.content_hash)

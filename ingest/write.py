@@ -15,10 +15,16 @@ from graphdb.workspace import Workspace
 from ingest.assemble import Assembled
 from ingest.features.fingerprints import RADIUS, SIZE
 from ingest.records import REJECT_COLUMNS
+from ingest.standardise.molecules import Tautomers
 
 
-def write_features(workspace: Workspace, assembled: Assembled, graph_hash: str, inputs: dict[str, str]) -> None:
-    """Write every feature matrix, with the hash of the graph that its rows are nodes of."""
+def write_features(
+    workspace: Workspace, assembled: Assembled, graph_hash: str, inputs: dict[str, str], tautomers: Tautomers
+) -> None:
+    """Write every feature matrix, with the hash of the graph that its rows are nodes of.
+
+    The manifest says also what tautomers the molecules have, since a molecule that is encoded later needs the same.
+    """
     molecules = assembled.tables.nodes.get(NodeType.MOLECULE, pd.DataFrame({"inchikey": []}))
     with FeatureStoreWriter(workspace.features) as writer:
         writer.add_binary(
@@ -37,7 +43,8 @@ def write_features(workspace: Workspace, assembled: Assembled, graph_hash: str, 
                 matrix.values,
                 simulated=matrix.simulated,
             )
-        writer.finish({"graph_hash": graph_hash, "inputs": inputs, "fingerprint": {"radius": RADIUS, "bits": SIZE}})
+        made = {"fingerprint": {"radius": RADIUS, "bits": SIZE}, "standardise": {"tautomers": tautomers}}
+        writer.finish({"graph_hash": graph_hash, "inputs": inputs, **made})
 
 
 def write_graphs(workspace: Workspace, graphs: MoleculeGraphs, graph_hash: str) -> None:

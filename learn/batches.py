@@ -63,6 +63,8 @@ class BatchMaker:
         The feature spaces, in the order of the decoders.
     scalers
         Id of the scaling of each.
+    tautomers
+        What tautomers the molecules have (`FeatureStore.tautomers`).
 
     Raises
     ------
@@ -84,6 +86,7 @@ class BatchMaker:
         spaces = features.spaces()
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
         self.scalers = tuple(scaler_id(space) for space in spaces)
+        self.tautomers = features.tautomers
         self._targets = [_Targets.of(snapshot, space, device) for space in spaces]
 
     def make(self, walks: Walks) -> Batch:

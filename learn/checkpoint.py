@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -77,6 +77,8 @@ class Checkpoint:
         Feature spaces that no instrument measured.
     scalers
         For each of `specs` the id of what brings its targets to [0, 1] (`learn.batches.scaler_id`).
+    tautomers
+        What tautomers its molecules had (`graphdb.feature_store.FeatureStore.tautomers`): so are others encoded.
     versions
         Of the packages that made it.
     """
@@ -92,6 +94,7 @@ class Checkpoint:
     holdout: tuple[HeldOut, ...] = ()
     simulated: tuple[str, ...] = ()
     scalers: tuple[str, ...] = ()
+    tautomers: Literal["keep", "canonical"] = "keep"
     versions: Mapping[str, str] = field(default_factory=versions)
 
     @property
@@ -132,6 +135,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "holdout": [asdict(item) for item in checkpoint.holdout],
         "simulated": list(checkpoint.simulated),
         "scalers": list(checkpoint.scalers),
+        "tautomers": checkpoint.tautomers,
         "versions": dict(checkpoint.versions),
     }
     save_tensors(path, content)
@@ -177,6 +181,7 @@ def load(path: Path | str) -> Checkpoint:
             holdout=tuple(HeldOut(**item) for item in content["holdout"]),
             simulated=tuple(content["simulated"]),
             scalers=tuple(content["scalers"]),
+            tautomers="canonical" if content.get("tautomers") == "canonical" else "keep",
             versions=content["versions"],
         )
     except (KeyError, TypeError, ValueError, InputError) as error:

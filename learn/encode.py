@@ -38,7 +38,7 @@ def encode(smiles: Sequence[str], checkpoint: Checkpoint | Path | str, *, device
     Parameters
     ----------
     smiles
-        n structures; they are standardised as ingest does it.
+        n structures; they are standardised as those were that the checkpoint was trained with.
     checkpoint
         A checkpoint or its file.
     device
@@ -68,8 +68,9 @@ def encode_with_reasons(
     from ingest.features.molecule_graph import featurise
     from ingest.standardise.molecules import standardise_table
 
-    encoder = (checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)).encoder()
-    standard = standardise_table([("smiles", text) for text in smiles])
+    model = checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)
+    encoder = model.encoder()
+    standard = standardise_table([("smiles", text) for text in smiles], tautomers=model.tautomers)
     embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
     usable = np.flatnonzero(standard["inchikey"].notna().to_numpy())
     if len(usable):

@@ -195,6 +195,7 @@ def _new_checkpoint(
         holdout=holdout,
         simulated=simulated,
         scalers=maker.scalers,
+        tautomers=maker.tautomers,
     )
 
 
@@ -214,6 +215,7 @@ def _resumed(path: Path, wanted: Checkpoint) -> Checkpoint | None:
         ("held-out data sets", found.holdout, wanted.holdout),
         ("list of feature spaces", found.specs, wanted.specs),
         ("scaling of features", found.scalers, wanted.scalers),
+        ("choice of tautomers", found.tautomers, wanted.tautomers),
         *((f"setting {key}", old, getattr(wanted.config, key)) for key, old in found.config.as_dict().items()),
     ):
         if old != new:

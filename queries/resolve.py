@@ -147,11 +147,14 @@ def _by_structure(store: GraphStore, text: str) -> tuple[list[Node], str]:
     # RDKit takes a second to import, and most questions are not structures.
     from ingest.standardise.molecules import Rejected, standardise
 
+    kind = "inchi" if text.startswith("InChI=") else "smiles"
     try:
-        molecule = standardise(text, "inchi" if text.startswith("InChI=") else "smiles")
+        molecule = standardise(text, kind)
+        found = _by_key(store, NodeType.MOLECULE, molecule.inchikey)
+        # The graph may have been made with the canonical tautomers.
+        found = found or _by_key(store, NodeType.MOLECULE, standardise(text, kind, "canonical").inchikey)
     except Rejected as reason:
         return [], str(reason)
-    found = _by_key(store, NodeType.MOLECULE, molecule.inchikey)
     if not found:
         _require_content(store)
         raise UnknownMoleculeError(text, molecule.inchikey, molecule.smiles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from sklearn.utils.estimator_checks import (
 import learn
 from graphdb.errors import ArtefactError, InputError
 from learn import InfoAlignTransformer
-from learn.checkpoint import Checkpoint, Position, save
+from learn.checkpoint import Checkpoint, Position, load, save
 from learn.config import TrainConfig
 from learn.encode import encode
 from learn.encoder import Encoder
@@ -46,6 +47,16 @@ def checkpoint(tmp_path: Path) -> Path:
     state = Encoder(config.layers, config.dropout).state_dict()
     save(path, Checkpoint(config, (), state, {}, None, Position(), snapshot_id="s", graph_hash="g"))
     return path
+
+
+def test_molecules_are_standardised_as_those_that_the_encoder_was_trained_with(checkpoint: Path) -> None:
+    keto, enol = "O=C(O)C1C=CC=CC1=O", "O=C(O)c1ccccc1O"
+    one, other = encode([keto, enol], checkpoint)
+    assert not np.array_equal(one, other)
+    save(checkpoint, replace(load(checkpoint), tautomers="canonical"))
+    assert load(checkpoint).tautomers == "canonical"
+    one, other = encode([keto, enol], checkpoint)
+    np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.graph
         ("OC(=O)c1ccccc1OC(C)=O", ASPIRIN),
         ("CC(=O)Oc1ccccc1C(=O)[O-].[Na+]", ASPIRIN),
         ("InChI=1S/C2H6O/c1-2-3/h3H,2H2,1H3", ETHANOL),
+        ("O=C(O)C1C=CC=CC1=O", SALICYLIC_ACID),  # another tautomer of it
         ("EGFR", 1956),
         ("egfr", 1956),
         ("1956", 1956),
