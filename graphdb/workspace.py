@@ -70,6 +70,11 @@ class Workspace:
         return self.root / "cache"
 
     @property
+    def downloads(self) -> Path:
+        """Folder of the files that ``ingest.sources fetch`` has fetched, a folder a source."""
+        return self.root / "downloads"
+
+    @property
     def rejects(self) -> Path:
         """Records that could not be used, with file, line and reason."""
         return self.root / "rejects.parquet"

@@ -122,7 +122,9 @@ def main(arguments: argparse.Namespace) -> None:
     options = chosen_options(arguments, last if arguments.add else None)
     held_out = data_sets(arguments.hold_out, workspace.holdout, none=arguments.hold_out_none)
     with connect() as store, restored_on_error(workspace.profiles):
-        plan = plan_sources([*arguments.source, *own_profiles(arguments, workspace)], arguments.config)
+        plan = plan_sources(
+            [*arguments.source, *own_profiles(arguments, workspace)], arguments.config, workspace.downloads
+        )
         meta = read_meta(store)
         check_sources(meta, sorted(plan), add=arguments.add, replace=arguments.replace)
         if arguments.add and meta is not None:

@@ -9,12 +9,15 @@ from typing import Any
 
 from graphdb.errors import InputError
 from ingest.sources import SOURCES, parse_source_argument
+from ingest.sources._hub import is_fetched
 
 Plan = Mapping[str, Path | None]
 """Name of a source → where its files lie; None for a source that needs none."""
 
 
-def plan_sources(arguments: Sequence[str], config: Path | None) -> dict[str, Path | None]:
+def plan_sources(
+    arguments: Sequence[str], config: Path | None, downloads: Path | None = None
+) -> dict[str, Path | None]:
     """Return the sources that were asked for; ``demo`` where none was.
 
     Parameters
@@ -23,6 +26,8 @@ def plan_sources(arguments: Sequence[str], config: Path | None) -> dict[str, Pat
         ``NAME`` or ``NAME=PATH`` each, as on the command line.
     config
         A TOML file with a table ``[sources]`` of ``name = "path"`` (relative to the file) or ``name = true``.
+    downloads
+        Where ``ingest.sources fetch`` puts files: a source that is named without a path is read there.
 
     Raises
     ------
@@ -35,6 +40,9 @@ def plan_sources(arguments: Sequence[str], config: Path | None) -> dict[str, Pat
         if name in plan and plan[name] != path:
             raise InputError(f"the source {name} is named twice with different paths: {plan[name]} and {path}")
         plan[name] = path
+    for name, path in plan.items():
+        if path is None and downloads is not None and SOURCES[name].hub is not None and is_fetched(downloads / name):
+            plan[name] = downloads / name
     return plan or {"demo": None}
 
 

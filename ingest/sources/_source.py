@@ -9,6 +9,7 @@ from pathlib import Path
 from graphdb.errors import InputError
 from ingest.records import SourceRecords
 from ingest.sources._door import check
+from ingest.sources._hub import Hub
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Source:
     files
         The files that it expects in its folder, ``.gz`` or not; a name with ``*`` is a pattern for one file that the
         user names. Empty for a source that makes its records itself and needs no path.
+    hub
+        Where `ingest.sources fetch` gets the files; None where people get them themselves.
     read
         Reads the folder (or the file) and returns the records. It never writes and never resolves identifiers.
     """
@@ -38,6 +41,7 @@ class Source:
     licence: str
     files: tuple[str, ...]
     read: Callable[[Path], SourceRecords]
+    hub: Hub | None = None
 
     def records(self, path: Path | None = None) -> SourceRecords:
         """Read the source at `path`.
@@ -50,9 +54,10 @@ class Source:
         """
         if path is None:
             if self.files:
+                fetch = "" if self.hub is None else f", or fetch them: python -m ingest.sources fetch {self.name}"
                 raise InputError(
                     f"the source {self.name} reads files ({', '.join(self.files)}): "
-                    f"say where they are, --source {self.name}=PATH"
+                    f"say where they are, --source {self.name}=PATH{fetch}"
                 )
             path = Path()
         elif not path.exists():

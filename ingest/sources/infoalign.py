@@ -36,6 +36,7 @@ from ingest.records import (
     rejects_table,
 )
 from ingest.sources._genes import gene_table, ncbi_ids
+from ingest.sources._hub import Hub
 from ingest.sources._read import find_file, find_optional, read_table, text_column
 from ingest.sources._source import Source
 
@@ -200,4 +201,14 @@ SOURCE = Source(
     licence="none stated in the repository",
     files=(STRUCTURES, *(f"{part.name}.csv + {part.name}_feature.npz" for part in PARTS), GENE_COLUMNS, GENE_LINKS),
     read=read,
+    hub=Hub(
+        "liuganghuggingface/InfoAlign-Data",
+        "pretrain_raw",
+        tuple(
+            pattern
+            for table in (STRUCTURES, GENE_COLUMNS, GENE_LINKS, *(f"{part.name}.csv" for part in PARTS))
+            for pattern in (table, f"{table}.gz")
+        )
+        + tuple(f"{part.name}_feature.npz" for part in PARTS),
+    ),
 )
