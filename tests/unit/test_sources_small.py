@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,34 @@ def test_molecules_faults(tmp_path: Path) -> None:
         SOURCES["molecules"].records(tmp_path / "b.csv")
     with pytest.raises(InputError, match="found a folder"):
         SOURCES["molecules"].records(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        ("chemical_annotations.csv", "BROAD_ID,CPD_NAME,CPD_SMILES", "{0},{2},{1}"),
+        ("structure.csv.gz", "mol_id,smiles,inchikey,pert_id,pert_iname", "m1,{1},X,{0},{2}"),
+    ],
+)
+def test_bray(tmp_path: Path, name: str, header: str, row: str) -> None:
+    rows = [
+        ("BRD-K12345678-001-01-1", "CCO", "ethanol"),
+        ("BRD-K00000001", "C", "BRD-K00000001"),
+        ("", "CC", ""),
+        ("BRD-K00000002", "NA", "two"),
+    ]
+    text = "\n".join([header, *(row.format(*cells) for cells in rows)]) + "\n"
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(text.encode()) if file.suffix == ".gz" else text.encode())
+    records = SOURCES["bray"].records(tmp_path)
+    (structures,) = records.structures
+    assert structures.is_node
+    assert structures.table.to_numpy().tolist() == [
+        [2, "brd", "BRD-K12345678", "CCO", "ethanol"],
+        [3, "brd", "BRD-K00000001", "C", None],
+        [4, "smiles", "CC", "CC", None],
+    ]
+    assert records.rejects[["line", "key", "reason"]].to_numpy().tolist() == [[5, "BRD-K00000002", "no SMILES"]]
+    file.unlink()
+    with pytest.raises(InputError, match=r"none of chemical_annotations.csv, structure.csv \(or .gz\)"):
+        SOURCES["bray"].records(tmp_path)
