@@ -18,7 +18,7 @@ import zlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,12 +41,16 @@ MOST_LINE = 2**28
 """Bytes of one line; a million features of 20 characters take a twelfth of it."""
 MOST_CELL = 2**24
 """Characters of one cell. The csv module's own bound, 131,072, would end an ingest at one absurd SMILES."""
+MOST_COLUMNS = 200_000
+"""Columns of a table; pandas spends a tenth of a millisecond on each, and no instrument has as many features."""
 MOST_CELLS = 4_000_000_000
 """Cells of a binary table: 16 GB as float32."""
 MOST_SHOWN = 80
 """Characters of a cell that a message repeats."""
 
 _BLOCK = 2**18
+_HARMLESS = 2**24  # bytes that may come out of a gzip before anybody wonders
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 _SIGNATURES = {
     b"\x1f\x8b": "packed by gzip; give its name the ending .gz",
     b"PK\x03\x04": "a ZIP archive or a workbook, not text",
@@ -131,7 +135,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
             {name: pd.Series([_text(cell) for cell in frame[name]], dtype=object) for name in frame.columns}
         ).set_index(pd.RangeIndex(1, len(frame) + 1, name="line"))
     scan = _scan(path, required)
-    frame = _parse(path, scan.header, dict.fromkeys(scan.header, object), {})
+    frame = _parse(path, scan, dict.fromkeys(scan.header, object), {})
     return _by_line(path, frame, scan, scan.header)
 
 
@@ -147,23 +151,24 @@ def read_matrix(path: Path, text: Sequence[str], required: Sequence[str] = ()) -
         frame = _read_parquet(path)
         _check_header(path, list(frame.columns), [*text, *required])
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="line")
-        columns = tuple(name for name in frame.columns if name not in text)
+        described = set(text)
+        columns = tuple(name for name in frame.columns if name not in described)
         for name in columns:
             if not pd.api.types.is_numeric_dtype(frame[name]):
                 raise InputError(f"column {name}: expected numbers, found {frame[name].dtype}", path=path)
     else:
         scan = _scan(path, [*text, *required])
-        columns = tuple(name for name in scan.header if name not in text)
+        described = set(text)
+        columns = tuple(name for name in scan.header if name not in described)
         if "" in columns:
             raise InputError(f"column {scan.header.index('') + 1} has no name", path=path, line=1)
-        dtypes = {name: object if name in text else np.float32 for name in scan.header}
+        dtypes = {name: object if name in described else np.float32 for name in scan.header}
         try:
-            frame = _parse(path, scan.header, dtypes, {name: list(MISSING_NUMBERS) for name in columns})
+            frame = _parse(path, scan, dtypes, {name: list(MISSING_NUMBERS) for name in columns})
         except ValueError:
             raise _bad_number(path, columns) from None
         frame = _by_line(path, frame, scan, text)
-    described = frame[list(text)].astype(object)
-    return Matrix(described, columns, frame[list(columns)].to_numpy(dtype=np.float32))
+    return Matrix(frame[list(text)].astype(object), columns, frame[list(columns)].to_numpy(dtype=np.float32))
 
 
 def header(path: Path) -> list[str]:
@@ -246,15 +251,30 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 yield block
             return
         unpacked = 0
+        suspect = False
         with gzip.GzipFile(fileobj=packed, mode="rb") as file:
             while block := file.read1(_BLOCK):
                 unpacked += len(block)
-                if unpacks_too_far(unpacked, packed.tell()):
-                    raise InputError(
-                        f"unpacks to more than {unpacked:,} bytes out of {packed.tell():,}; this is no table",
-                        path=path,
-                    )
+                if not suspect and unpacked > _HARMLESS and unpacked > MOST_RATIO * packed.tell():
+                    # Unpacking alone is a hundred times faster than to read a thousand million blank lines.
+                    suspect = True
+                    _measure(path)
+                _check_unpacked(path, unpacked, packed.tell())
                 yield block
+
+
+def _measure(path: Path) -> None:
+    """Unpack a gzip to nowhere; refuse it if it is a trap. Whether it is damaged the reading itself will find."""
+    unpacked = 0
+    with path.open("rb") as packed, gzip.GzipFile(fileobj=packed, mode="rb") as file, suppress(*_DAMAGED):
+        while size := len(file.read1(_BLOCK)):
+            unpacked += size
+            _check_unpacked(path, unpacked, packed.tell())
+
+
+def _check_unpacked(path: Path, unpacked: int, packed: int) -> None:
+    if unpacks_too_far(unpacked, packed):
+        raise InputError(f"unpacks to more than {unpacked:,} bytes out of {packed:,}; this is no table", path=path)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -270,7 +290,7 @@ def _lines(path: Path) -> Iterator[str]:
                         raise InputError(f"not UTF-8 text: {meaning}", path=path, line=1)
             if b"\0" in block:
                 line = number + 1 + block.count(b"\n", 0, block.index(b"\0"))
-                raise InputError("not text (a byte 0x00); is this a binary file?", path=path, line=line)
+                raise InputError("not text (a byte 0x00); is this a binary file, or UTF-16?", path=path, line=line)
             end = block.rfind(b"\n") + 1
             if held_bytes + (block.index(b"\n") if end else len(block)) > MOST_LINE:
                 raise InputError(f"a line of more than {MOST_LINE:,} bytes", path=path, line=number + 1)
@@ -282,7 +302,7 @@ def _lines(path: Path) -> Iterator[str]:
                 number += whole.count(b"\n")
                 held, held_bytes = [block[end:]], len(block) - end
         yield from _decoded(path, b"".join(held), number)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except _DAMAGED as error:
         raise InputError(f"truncated or damaged gzip ({error})", path=path, line=number + 1) from None
 
 
@@ -360,47 +380,53 @@ def _scan(path: Path, required: Sequence[str]) -> _Scan:
 
 
 def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
-    missing = [name for name in required if name not in header]
+    if len(header) > MOST_COLUMNS:
+        raise InputError(f"{len(header):,} columns, at most {MOST_COLUMNS:,} can be read", path=path, line=1)
+    there_are = set(header)
+    missing = [name for name in dict.fromkeys(required) if name not in there_are]
     if missing:
-        there = _names(header)
+        there = listing(header)
         hint = ""
-        if len(header) == 1 and path.suffix != ".parquet":
-            hint = f" (one column; the name says that {_delimiter(path)!r} stands between columns)"
-        raise InputError(f"missing column {', '.join(missing)}; there are {there}{hint}", path=path, line=1)
+        if len(header) == 1 and path.suffix != ".parquet" and any(mark in header[0] for mark in ",;|\t "):
+            hint = f"; is {_delimiter(path)!r} what stands between columns?"
+        raise InputError(f"missing column {listing(missing)}; there are {there}{hint}", path=path, line=1)
     repeated = [name for name, count in Counter(header).items() if count > 1]
     if repeated:
-        raise InputError(f"column {_names(repeated, 5)} occurs more than once", path=path, line=1)
+        raise InputError(f"column {listing(repeated, 5)} occurs more than once", path=path, line=1)
 
 
-def _names(header: Sequence[str], most: int = 12) -> str:
-    """Return names of columns for a message: in one line, the first few."""
+def listing(header: Sequence[str], most: int = 12) -> str:
+    """Return names (of columns, say) for a message: in one line, the first few."""
     names = [name if name.isprintable() and 0 < len(name) <= MOST_SHOWN else shown(name) for name in header[:most]]
     return ", ".join(names) + (f" and {len(header) - most} more" if len(header) > most else "")
 
 
-def _parse(
-    path: Path, header: Sequence[str], dtypes: Mapping[str, type], missing: dict[str, list[str]]
-) -> pd.DataFrame:
+def _parse(path: Path, scan: _Scan, dtypes: Mapping[str, type], missing: dict[str, list[str]]) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = pd.read_csv(
-            path,
-            sep=_delimiter(path),
-            engine="c",
-            # The names as the csv module read them: pandas would call one that is empty "Unnamed: 0".
-            header=0,
-            names=list(header),
-            dtype=dict(dtypes),
-            na_values=missing,
-            keep_default_na=False,
-            index_col=False,
-            encoding="utf-8-sig",
-            compression="gzip" if path.suffix == ".gz" else None,
-            low_memory=False,
-        )
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that becomes missing
+            frame: pd.DataFrame = pd.read_csv(
+                path,
+                sep=_delimiter(path),
+                engine="c",
+                # The names as the csv module read them: pandas would call one that is empty "Unnamed: 0".
+                header=0,
+                names=scan.header,
+                dtype=dict(dtypes),
+                na_values=missing,
+                keep_default_na=False,
+                index_col=False,
+                encoding="utf-8-sig",
+                compression="gzip" if path.suffix == ".gz" else None,
+                low_memory=False,
+            )
     except pd.errors.ParserError as error:
         reason = " ".join(str(error).split())
-        if "EOF inside string" in reason:
-            reason = "a quote is opened and never closed"
+        if "EOF inside string" in reason:  # so the last record goes to the end of the file
+            raise InputError(
+                "a quote is opened and never closed in the record that begins here",
+                path=path,
+                line=int(scan.starts[-1]),
+            ) from None
         raise InputError(f"not readable as a table ({reason})", path=path) from None
     return frame
 
@@ -411,7 +437,8 @@ def _by_line(path: Path, frame: pd.DataFrame, scan: _Scan, text: Sequence[str]) 
         raise InputError(
             f"quotes or line breaks can be read in two ways ({len(scan.starts)} or {len(frame)} records)", path=path
         )
-    places = [scan.header.index(name) for name in text]
+    place_of = {name: place for place, name in enumerate(scan.header)}
+    places = [place_of[name] for name in text]
     cells = frame.iloc[[0, -1], places].to_numpy(dtype=object).tolist()
     for found, row, start in zip(cells, (scan.first, scan.last), scan.starts[[0, -1]], strict=True):
         if found != [row[place] for place in places]:
@@ -428,7 +455,7 @@ def _bad_number(path: Path, columns: Sequence[str]) -> InputError:
         bad = cells[pd.to_numeric(cells, errors="coerce").isna() & (cells != "nan")]
         if len(bad):
             return InputError(
-                f"column {_names([name])}: expected a number, found {shown(bad.iloc[0])}", path=path, line=bad.index[0]
+                f"column {listing([name])}: expected a number, found {shown(bad.iloc[0])}", path=path, line=bad.index[0]
             )
     return InputError("a cell that should hold a number does not", path=path)
 

@@ -71,8 +71,10 @@ def _take_apart(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
 
     Older versions of the edges write ``gene::9021``.
     """
-    parts = table[column].str.partition("::")
-    kind, key = parts[0].str.capitalize(), parts[2]
+    # By hand: of an empty column (no metaedge is used) pandas' partition has no parts.
+    parts = [text.partition("::") for text in table[column]]
+    kind = pd.Series([part[0].capitalize() for part in parts], index=table.index, dtype=object)
+    key = pd.Series([part[2] for part in parts], index=table.index, dtype=object)
     table[f"{column}_kind"], table[f"{column}_key"] = kind, key
     bad = (key == "") | ((kind == "Gene") & ~key.str.fullmatch(NCBI_ID))
     if bad.any():

@@ -37,7 +37,7 @@ from ingest.records import (
     rejects_table,
 )
 from ingest.sources._genes import gene_table, ncbi_ids
-from ingest.sources._read import find_file, find_optional, read_table, text_column, unpacks_too_far
+from ingest.sources._read import find_file, find_optional, listing, read_table, text_column, unpacks_too_far
 from ingest.sources._source import Source
 
 NAME = "infoalign"
@@ -112,7 +112,7 @@ def read_array(path: Path, rows: int) -> npt.NDArray[np.float32]:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             if "data" not in names:
-                raise InputError(f"no array 'data'; there are {', '.join(names[:8]) or 'none'}", path=path)
+                raise InputError(f"no array 'data'; there are {listing(names, 8) or 'none'}", path=path)
             member = archive.infolist()[names.index("data")]
             # The directory of the archive says how long the array is, before anything is unpacked.
             if unpacks_too_far(member.file_size, min(member.compress_size, path.stat().st_size)):

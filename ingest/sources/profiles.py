@@ -38,7 +38,7 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file
 from graphdb.schema import NodeType
 from ingest.records import Perturbation, ProfileTable, Ref, SourceRecords, StructureTable, rejects_table
-from ingest.sources._read import MISSING_NUMBERS, finite_numbers, header, read_matrix, text_column
+from ingest.sources._read import MISSING_NUMBERS, finite_numbers, header, listing, read_matrix, shown, text_column
 from ingest.sources._source import Source
 from ingest.standardise.profiles import Aggregation, aggregate, clean
 
@@ -81,14 +81,14 @@ class Description:
 
     def __post_init__(self) -> None:
         if not _SPACE.fullmatch(self.feature_space):
-            raise InputError(f"a feature space needs a plain name, got {self.feature_space!r}")
+            raise InputError(f"a feature space needs a plain name, got {shown(self.feature_space)}")
         for name, allowed in (
             ("modality", get_args(Modality)),
             ("perturbation", tuple(Perturbation)),
             ("aggregate", (*get_args(Aggregation), "none")),
         ):
             if getattr(self, name) not in allowed:
-                raise InputError(f"{name}: expected {', '.join(allowed)}, got {getattr(self, name)!r}")
+                raise InputError(f"{name}: expected {', '.join(allowed)}, got {shown(getattr(self, name))}")
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -104,7 +104,7 @@ class Description:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(content) - known)
         if unknown or not {"path", "feature_space"} <= set(content):
-            wrong = f"unknown entry {unknown[0]!r}" if unknown else "path and feature_space are needed"
+            wrong = f"unknown entry {shown(unknown[0])}" if unknown else "path and feature_space are needed"
             raise InputError(f"{wrong}; expected {', '.join(sorted(known))}", path=path)
         if not all(isinstance(value, str) for value in content.values()):
             raise InputError("every entry must be a text in quotes", path=path)
@@ -156,7 +156,7 @@ def read_profiles(description: Description) -> SourceRecords:
         raise InputError("no column begins with Metadata_; is this a table in pycytominer's form?", path=path, line=1)
     twice = [name for name, count in Counter(map(str.lower, described)).items() if count > 1]
     if twice:
-        raise InputError(f"two columns {twice[0]} differ only in upper and lower case", path=path, line=1)
+        raise InputError(f"two columns {listing(twice[:1])} differ only in upper and lower case", path=path, line=1)
     matrix = read_matrix(path, text=described)
     if not matrix.columns:
         raise InputError("every column begins with Metadata_; there is no feature", path=path, line=1)
