@@ -49,7 +49,7 @@ MOST_SHOWN = 80
 """Characters of a cell that a message repeats."""
 
 _BLOCK = 2**18
-_HARMLESS = 2**24  # bytes that may come out of a gzip before anybody wonders
+_HARMLESS = 2**20  # bytes that may come out of a gzip before anybody wonders
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 _SIGNATURES = {
     b"\x1f\x8b": "packed by gzip; give its name the ending .gz",

@@ -154,7 +154,7 @@ def read_profiles(description: Description) -> SourceRecords:
     described = [name for name in header(path) if name.lower().startswith(PREFIX)]
     if not described:
         raise InputError("no column begins with Metadata_; is this a table in pycytominer's form?", path=path, line=1)
-    twice = [name for name, count in Counter(map(str.lower, described)).items() if count > 1]
+    twice = [name for name, count in Counter(map(str.lower, set(described))).items() if count > 1]
     if twice:
         raise InputError(f"two columns {listing(twice[:1])} differ only in upper and lower case", path=path, line=1)
     matrix = read_matrix(path, text=described)
