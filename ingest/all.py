@@ -26,7 +26,7 @@ from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.edges.rules import EdgeRules
 from ingest.features.molecule_graph import featurise
-from ingest.holdout import hold_out_lists
+from ingest.holdout import hold_out_lists, read_structures
 from ingest.plan import plan_sources, with_earlier_sources
 from ingest.quality.page import write_page
 from ingest.quality.summary import summarise
@@ -109,6 +109,8 @@ def main(arguments: argparse.Namespace) -> None:
     plan = plan_sources([*arguments.source, *own_profiles(arguments, workspace)], arguments.config)
     rules = EdgeRules.parse(arguments.edge)
     held_out = _held_out(arguments, workspace)
+    for _, path in held_out:
+        read_structures(path)  # a fault of it is to be said before the graph is changed
     options = IngestOptions(arguments.gene_profiles, frozenset(arguments.without), arguments.scheduler, rules)
     with connect() as store:
         meta = read_meta(store)

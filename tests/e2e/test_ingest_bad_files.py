@@ -84,6 +84,18 @@ def test_a_damaged_file_changes_nothing(loaded: Commands, store: GraphStore, fau
     assert left_behind(loaded) == files
 
 
+def test_a_damaged_list_to_hold_out_changes_nothing(loaded: Commands, store: GraphStore, tmp_path: Path) -> None:
+    before, files = content_hash(read_tables(store)), left_behind(loaded)
+    (tmp_path / "list.csv").write_text("smiles,name\nCCCCCCCCCCCO,dodecan-1-ol\n")
+    (tmp_path / "held.csv").write_text("structure\nCC\n")
+    add = ("--add", "--source", f"molecules={tmp_path / 'list.csv'}", "--hold-out", f"mine={tmp_path / 'held.csv'}")
+    result = loaded.run("ingest.all", *add, status=1)
+    said = f"error: {tmp_path / 'held.csv'}:1: no column 'smiles'; there are: structure"
+    assert result.stderr.strip().splitlines()[-1] == said
+    assert content_hash(read_tables(store)) == before
+    assert left_behind(loaded) == files
+
+
 def test_a_good_file_is_taken_after_the_damaged_ones(loaded: Commands, store: GraphStore, tmp_path: Path) -> None:
     molecules = "MATCH (m:Molecule) RETURN count(m) AS count"
     before = store.read(molecules)[0]["count"]
