@@ -24,6 +24,9 @@ from ingest.references import Resolver
 from ingest.stages import Stages
 from ingest.standardise.genes import GeneIndex
 
+MOST_SAID = 400
+"""Characters of a reject's key and of its reason."""
+
 
 @dataclass(frozen=True)
 class Assembled:
@@ -195,8 +198,14 @@ def _joined_edges(
     return {kind: pd.concat(tables, ignore_index=True) for kind, tables in by_kind.items()}
 
 
+def _clipped(text: str) -> str:
+    """Return a text as a reject says it: a cell of a million characters is told by its begin."""
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}… ({len(text):,} characters)"
+
+
 def _joined_rejects(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [part for part in parts if len(part)] or [rejects_table("", "", [], [], [])]
     rejects = pd.concat(filled, ignore_index=True)
-    rejects["key"] = rejects["key"].astype(str)
+    for name in ("key", "reason"):
+        rejects[name] = [_clipped(str(text)) for text in rejects[name]]
     return rejects.sort_values(["source", "file", "line", "key"], ignore_index=True, kind="stable")

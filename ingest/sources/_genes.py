@@ -11,6 +11,10 @@ import pandas as pd
 
 from graphdb.errors import InputError
 from ingest.records import GeneTable
+from ingest.sources._read import shown
+
+NCBI_ID = r"[0-9]{1,18}"
+"""An NCBI gene id: a number that 64 bits hold."""
 
 
 def ncbi_ids(ids: pd.Series, path: Path) -> npt.NDArray[np.int64]:
@@ -21,10 +25,12 @@ def ncbi_ids(ids: pd.Series, path: Path) -> npt.NDArray[np.int64]:
     InputError
         With the line, where a cell is no number.
     """
-    strange = ~ids.str.fullmatch(r"[0-9]+").to_numpy(dtype=bool)
+    strange = ~ids.str.fullmatch(NCBI_ID).to_numpy(dtype=bool)
     if strange.any():
         first = int(np.argmax(strange))
-        raise InputError(f"expected an NCBI gene id, found {ids.iloc[first]!r}", path=path, line=int(ids.index[first]))
+        raise InputError(
+            f"expected an NCBI gene id, found {shown(ids.iloc[first])}", path=path, line=int(ids.index[first])
+        )
     return np.asarray(ids, dtype=str).astype(np.int64)
 
 

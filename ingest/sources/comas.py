@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from graphdb.errors import InputError
 from graphdb.schema import NodeType
 from ingest.records import Perturbation, ProfileTable, SourceRecords, StructureTable
-from ingest.sources._read import find_file, read_matrix, text_column
+from ingest.sources._read import find_file, finite_numbers, read_matrix, text_column
 from ingest.sources._source import Source
 
 NAME = "comas"
@@ -47,10 +46,7 @@ def read(path: Path) -> SourceRecords:
     if not places:
         raise InputError(f"no column begins with {FEATURE}", path=file, line=1)
     wells = matrix.text
-    dose = pd.to_numeric(wells["Conc_uM"], errors="coerce")
-    if dose.isna().any():
-        line = int(dose.index[dose.isna()][0])
-        raise InputError(f"column Conc_uM: expected µM, found {wells.at[line, 'Conc_uM']!r}", path=file, line=line)
+    dose = finite_numbers(wells["Conc_uM"], "column Conc_uM: expected µM", file)
     compounds = wells.drop_duplicates(["Compound_Id", "Smiles"])
     structures = pd.DataFrame(
         {
@@ -68,7 +64,7 @@ def read(path: Path) -> SourceRecords:
             "namespace": NAME,
             "value": wells["Compound_Id"].to_numpy(),
             "perturbation": Perturbation.COMPOUND.value,
-            "dose_um": dose.to_numpy(dtype=np.float64),
+            "dose_um": dose,
             "plate": wells["Plate"].to_numpy(),
         }
     )

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphdb.errors import InputError
 from graphdb.schema import EdgeType, NodeType
 from ingest.records import (
     GeneTable,
@@ -30,7 +29,7 @@ from ingest.records import (
     rejects_table,
 )
 from ingest.sources._genes import gene_table
-from ingest.sources._read import find_file, read_matrix, read_table, text_column
+from ingest.sources._read import find_file, finite_numbers, read_matrix, read_table, text_column
 from ingest.sources._source import Source
 from ingest.standardise.profiles import aggregate, clean
 
@@ -163,10 +162,7 @@ def _wells(path: Path, compounds: pd.DataFrame) -> tuple[ProfileTable, pd.DataFr
     )
     rejected = reason != ""
 
-    hours = pd.to_numeric(wells["Time"], errors="coerce")
-    if hours.isna().any():
-        line = int(hours.index[hours.isna()][0])
-        raise InputError(f"column Time: expected hours, found {wells.at[line, 'Time']!r}", path=path, line=line)
+    hours = finite_numbers(wells["Time"], "column Time: expected hours", path)
     values = np.where(is_compound, named["brd"].reindex(treatment).to_numpy(), treatment)
     table = pd.DataFrame(
         {
@@ -176,7 +172,7 @@ def _wells(path: Path, compounds: pd.DataFrame) -> tuple[ProfileTable, pd.DataFr
             "value": values,
             "perturbation": kind.to_numpy(),
             "cell_line": wells["Cell_type"].to_numpy(),
-            "hours": hours.to_numpy(dtype=np.float64),
+            "hours": hours,
         }
     )
     positions = [matrix.columns.index(name) for name in PHENOTYPES]

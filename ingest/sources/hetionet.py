@@ -22,7 +22,8 @@ import pandas as pd
 from graphdb.errors import InputError
 from graphdb.schema import EdgeType
 from ingest.records import GeneTable, LinkTable, Ref, SourceRecords, StructureTable, rejects_table
-from ingest.sources._read import find_file, find_optional, read_table, text_column
+from ingest.sources._genes import NCBI_ID
+from ingest.sources._read import find_file, find_optional, read_table, shown, text_column
 from ingest.sources._source import Source
 
 NAME = "hetionet"
@@ -70,14 +71,16 @@ def _take_apart(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
 
     Older versions of the edges write ``gene::9021``.
     """
-    parts = table[column].str.partition("::")
-    kind, key = parts[0].str.capitalize(), parts[2]
+    # By hand: of an empty column (no metaedge is used) pandas' partition has no parts.
+    parts = [text.partition("::") for text in table[column]]
+    kind = pd.Series([part[0].capitalize() for part in parts], index=table.index, dtype=object)
+    key = pd.Series([part[2] for part in parts], index=table.index, dtype=object)
     table[f"{column}_kind"], table[f"{column}_key"] = kind, key
-    bad = (key == "") | ((kind == "Gene") & ~key.str.fullmatch(r"[0-9]+"))
+    bad = (key == "") | ((kind == "Gene") & ~key.str.fullmatch(NCBI_ID))
     if bad.any():
         line = int(table.index[bad][0])
         raise InputError(
-            f"expected Kind::identifier (of a gene, its NCBI id), found {table.at[line, column]!r}",
+            f"expected Kind::identifier (of a gene, its NCBI id), found {shown(table.at[line, column])}",
             path=path,
             line=line,
         )
@@ -93,7 +96,7 @@ def _genes(nodes: pd.DataFrame, path: Path) -> GeneTable:
             {
                 "line": genes.index.to_numpy(),
                 "ncbi_id": genes["id_key"].astype(np.int64).to_numpy(),
-                "symbol": genes["name"].to_numpy(),
+                "symbol": text_column(genes["name"]),
                 "name": pd.Series([None] * len(genes), dtype=object),
                 "synonyms": [[] for _ in range(len(genes))],
             }
@@ -141,7 +144,7 @@ def _edges(path: Path) -> tuple[list[LinkTable], list[pd.DataFrame]]:
         wrong = (found["source_kind"] != kinds[0]) | (found["target_kind"] != kinds[1])
         if wrong.any():
             line = int(found.index[wrong][0])
-            ends = f"{found['source'][line]} and {found['target'][line]}"
+            ends = f"{shown(found['source'][line])} and {shown(found['target'][line])}"
             raise InputError(f"{metaedge} joins a {kinds[0]} and a {kinds[1]}, found {ends}", path=path, line=line)
         table, loops = _links(found, Ref(NAMESPACES[kinds[0]], "source_key"), Ref("ncbi", "target_key"), path)
         rejects.append(loops)

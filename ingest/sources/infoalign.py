@@ -14,10 +14,11 @@ expect it (https://github.com/liugangcode/InfoAlign); parts that are absent are 
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ from ingest.records import (
 )
 from ingest.sources._genes import gene_table, ncbi_ids
 from ingest.sources._hub import Hub
-from ingest.sources._read import find_file, find_optional, read_table, text_column
+from ingest.sources._read import find_file, find_optional, listing, read_table, text_column, unpacks_too_far
 from ingest.sources._source import Source
 
 NAME = "infoalign"
@@ -109,17 +110,44 @@ def read_array(path: Path, rows: int) -> npt.NDArray[np.float32]:
         If the file is damaged, holds Python objects, has no such array, or one of another shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
-            if "data" not in content:
-                raise InputError(f"no array 'data'; there are {', '.join(content.files) or 'none'}", path=path)
-            values = content["data"]
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            if "data" not in names:
+                raise InputError(f"no array 'data'; there are {listing(names, 8) or 'none'}", path=path)
+            member = archive.infolist()[names.index("data")]
+            # The directory of the archive says how long the array is, before anything is unpacked.
+            if unpacks_too_far(member.file_size, min(member.compress_size, path.stat().st_size)):
+                raise InputError(
+                    f"unpacks to {member.file_size:,} bytes out of {path.stat().st_size:,}; this is no matrix",
+                    path=path,
+                )
+            with archive.open(member) as file:
+                shape, dtype, header_bytes = _array_header(file)
+            if len(shape) != 2 or dtype.kind not in "fiu" or shape[1] == 0:
+                raise InputError(f"expected a matrix of numbers, found {dtype} of shape {shape}", path=path)
+            if shape[0] != rows:
+                raise InputError(f"{shape[0]:,} rows, but {rows:,} in the table beside it", path=path)
+            if shape[0] * shape[1] * dtype.itemsize != member.file_size - header_bytes:
+                raise InputError(
+                    f"an array of shape {shape} in {member.file_size:,} bytes; the file is damaged", path=path
+                )
+            with archive.open(member) as file:
+                values = np.lib.format.read_array(file, allow_pickle=False)
+    # RuntimeError: encrypted, or packed in a way that is not known.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, struct.error) as error:
         raise InputError(f"not an NPZ file of numbers, or a damaged one ({error})", path=path) from None
-    if values.ndim != 2 or values.dtype.kind not in "fiu" or values.shape[1] == 0:
-        raise InputError(f"expected a matrix of numbers, found {values.dtype} of shape {values.shape}", path=path)
-    if len(values) != rows:
-        raise InputError(f"{len(values):,} rows, but {rows:,} in the table beside it", path=path)
-    return np.asarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and that becomes missing
+        return np.asarray(values, dtype=np.float32)
+
+
+def _array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Return shape, type of the cells, and length of the header of an array in NumPy's own format."""
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read_header:
+        raise ValueError(f"version {version} of the format is not for numbers")
+    shape, _, dtype = read_header[version](file)
+    return shape, dtype, file.tell()
 
 
 def _structures(path: Path) -> tuple[StructureTable, pd.DataFrame]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from graphdb.errors import InputError
 from ingest.records import REJECT_COLUMNS, GeneTable, SourceRecords, StructureTable, rejects_table
-from ingest.sources._genes import gene_table
+from ingest.sources._genes import NCBI_ID, gene_table
 from ingest.sources._read import find_optional, read_table, text_column
 from ingest.sources._source import Source
 
@@ -71,7 +71,7 @@ def _compounds(path: Path) -> tuple[list[StructureTable], list[pd.DataFrame]]:
 
 def _reagents(path: Path) -> tuple[GeneTable, pd.DataFrame]:
     listed = read_table(path, [ID, GENE, SYMBOL])
-    known = listed[GENE].str.fullmatch(r"[0-9]+") & (listed[SYMBOL] != "")
+    known = listed[GENE].str.fullmatch(NCBI_ID) & (listed[SYMBOL] != "")
     used = listed[known]
     names = used[DESCRIPTION] if DESCRIPTION in used else pd.Series("", index=used.index)
     by_gene = pd.DataFrame(

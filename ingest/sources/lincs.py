@@ -22,7 +22,7 @@ from graphdb.errors import InputError
 from graphdb.schema import NodeType
 from ingest.records import GeneTable, Perturbation, ProfileTable, Ref, SourceRecords, StructureTable
 from ingest.sources._genes import gene_table, ncbi_ids
-from ingest.sources._read import find_file, read_matrix, read_table, text_column
+from ingest.sources._read import find_file, read_matrix, read_table, shown, text_column
 from ingest.sources._source import Source
 
 NAME = "lincs"
@@ -47,7 +47,7 @@ def _profiles(path: Path) -> ProfileTable:
     matrix = read_matrix(path, text=["perturbagen"])
     strange = [name for name in matrix.columns if not name.isdecimal()]
     if strange:
-        raise InputError(f"columns should be NCBI gene ids; found {strange[0]!r}", path=path, line=1)
+        raise InputError(f"columns should be NCBI gene ids; found {shown(strange[0])}", path=path, line=1)
     table = pd.DataFrame(
         {
             "line": matrix.text.index.to_numpy(),
@@ -76,7 +76,7 @@ def _genes(path: Path) -> GeneTable:
         path,
         genes.index.to_numpy(),
         ncbi_ids(genes["entrez_gene_id"], path),
-        genes["symbol"].tolist(),
+        text_column(genes["symbol"]).tolist(),
         names=text_column(genes["description"]).tolist(),
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 from graphdb.errors import InputError
 from graphdb.schema import IDENTIFIER_PROPERTIES
 from ingest.records import SourceRecords, StructureTable, rejects_table
-from ingest.sources._read import read_table, text_column
+from ingest.sources._read import listing, read_table, text_column
 from ingest.sources._source import Source
 
 NAME = "molecules"
@@ -31,7 +31,7 @@ def read(path: Path) -> SourceRecords:
     listed = read_table(path, [])
     listed.columns = pd.Index([str(name).strip().lower() for name in listed.columns])
     if "smiles" not in listed.columns:
-        raise InputError(f"missing column smiles; there are {', '.join(listed.columns[:12])}", path=path, line=1)
+        raise InputError(f"missing column smiles; there are {listing(list(listed.columns))}", path=path, line=1)
     if listed.columns.has_duplicates:
         raise InputError("two columns differ only in upper and lower case", path=path, line=1)
     listed["smiles"] = listed["smiles"].str.strip()

@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -38,7 +39,7 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file
 from graphdb.schema import NodeType
 from ingest.records import Perturbation, ProfileTable, Ref, SourceRecords, StructureTable, rejects_table
-from ingest.sources._read import MISSING_NUMBERS, header, read_matrix, text_column
+from ingest.sources._read import MISSING_NUMBERS, finite_numbers, header, listing, read_matrix, shown, text_column
 from ingest.sources._source import Source
 from ingest.standardise.profiles import Aggregation, aggregate, clean, repeated_names
 
@@ -53,6 +54,7 @@ COMPOUND_COLUMNS = {
     "smiles": ("smiles",),
 }
 GENE_COLUMNS = {"ncbi": ("ncbi_gene_id",), "symbol": ("jcp2022", "symbol", "gene", "gene_symbol")}
+MOST_DESCRIPTION = 2**16  # bytes
 NEGATIVE = ("negcon", "control", "ctl_vehicle", "ctl_untrt", "trt_ctl")
 _BRD = re.compile(r"BRD-[A-Z][0-9]{8}")
 _SPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -80,32 +82,38 @@ class Description:
 
     def __post_init__(self) -> None:
         if not _SPACE.fullmatch(self.feature_space):
-            raise InputError(f"a feature space needs a plain name, got {self.feature_space!r}")
+            raise InputError(f"a feature space needs a plain name, got {shown(self.feature_space)}")
         for name, allowed in (
             ("modality", get_args(Modality)),
             ("perturbation", tuple(Perturbation)),
             ("aggregate", (*get_args(Aggregation), "none")),
         ):
             if getattr(self, name) not in allowed:
-                raise InputError(f"{name}: expected {', '.join(allowed)}, got {getattr(self, name)!r}")
+                raise InputError(f"{name}: expected {', '.join(allowed)}, got {shown(getattr(self, name))}")
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a description; its ``path`` is relative to it."""
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            with path.open("rb") as file:
+                text = file.read(MOST_DESCRIPTION + 1)
+            if len(text) > MOST_DESCRIPTION:
+                raise InputError(f"more than {MOST_DESCRIPTION:,} bytes are no description of profiles", path=path)
+            content = tomllib.loads(text.decode("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"not valid TOML ({error})", path=path) from None
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(content) - known)
         if unknown or not {"path", "feature_space"} <= set(content):
-            wrong = f"unknown entry {unknown[0]!r}" if unknown else "path and feature_space are needed"
+            wrong = f"unknown entry {shown(unknown[0])}" if unknown else "path and feature_space are needed"
             raise InputError(f"{wrong}; expected {', '.join(sorted(known))}", path=path)
         if not all(isinstance(value, str) for value in content.values()):
             raise InputError("every entry must be a text in quotes", path=path)
+        if "\0" in content["path"]:
+            raise InputError("path holds a byte 0x00", path=path)
         try:
             return cls(**{**content, "path": path.parent / Path(content["path"]).expanduser()})
-        except InputError as error:
+        except (InputError, RuntimeError) as error:  # RuntimeError: ~ of a user that is not there
             raise InputError(str(error), path=path) from None
 
     def write(self, folder: Path, *, alone: bool) -> Path:
@@ -147,6 +155,9 @@ def read_profiles(description: Description) -> SourceRecords:
     described = [name for name in header(path) if name.lower().startswith(PREFIX)]
     if not described:
         raise InputError("no column begins with Metadata_; is this a table in pycytominer's form?", path=path, line=1)
+    twice = [name for name, count in Counter(map(str.lower, set(described))).items() if count > 1]
+    if twice:
+        raise InputError(f"two columns {listing(twice[:1])} differ only in upper and lower case", path=path, line=1)
     matrix = read_matrix(path, text=described)
     if not matrix.columns:
         raise InputError("every column begins with Metadata_; there is no feature", path=path, line=1)
@@ -244,16 +255,13 @@ def _conditions(rows: _Rows, path: Path, lines: pd.Index) -> dict[str, object]:
     ):
         if rows.has(*columns):
             cells = rows.first(*columns)
-            numbers = pd.to_numeric(cells.replace("", None), errors="coerce")
-            wrong = numbers.isna() & (cells != "")
-            if wrong.any():
-                place = int(np.argmax(wrong.to_numpy()))
-                raise InputError(
-                    f"column Metadata_{columns[0]}: expected a number, found {cells[place]!r}",
-                    path=path,
-                    line=int(lines[place]),
-                )
-            found[name] = numbers.to_numpy(dtype=np.float64) * factor
+            there = cells != ""
+            column = next(name for name in columns if name in rows.columns)
+            numbers = np.full(rows.n, np.nan)
+            numbers[there] = finite_numbers(
+                cells.set_axis(lines)[there.to_numpy()], f"column Metadata_{column}: expected a number", path
+            )
+            found[name] = numbers * factor
     return found
 
 

@@ -11,6 +11,9 @@ import pandas as pd
 
 from ingest.records import GeneTable
 
+MOST_DIGITS = 18
+"""Digits of an NCBI gene id: more do not fit into 64 bits."""
+
 
 @dataclass(frozen=True)
 class GeneIndex:
@@ -123,7 +126,7 @@ class GeneIndex:
         )
 
     def _by_ncbi(self, value: str) -> tuple[int | None, str | None]:
-        if not (value.isascii() and value.isdecimal()):
+        if not (value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS):
             return None, f"not an NCBI gene id: {value!r}"
         gene = int(value)
         if gene not in self.genes.index:

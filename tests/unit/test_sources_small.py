@@ -5,44 +5,19 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import _source_files as source_files
 import numpy as np
 import pytest
+from _source_files import hetionet, lincs
 
 from graphdb.errors import InputError
 from graphdb.schema import EdgeType
 from ingest.sources import SOURCES
-from ingest.sources.cpjump1 import DESCRIPTION, PHENOTYPES
-
-
-def well(treatment: str, kind: str, values: float, *, place: str, hours: str = "24") -> str:
-    return "\t".join(["P1", treatment, kind, "U2OS", hours, place, "100", *[str(values)] * 15])
 
 
 @pytest.fixture
 def cpjump1(tmp_path: Path) -> Path:
-    (tmp_path / "JUMP-Target-1_compound_metadata.tsv").write_text(
-        "broad_sample\tInChIKey\tpert_iname\ttarget_list\tcontrol_type\tsmiles\n"
-        "BRD-K00000001-001-01-1\tNA\tone\tTP53|BRCA1\tNA\tCCO\n"
-        "BRD-K00000002-001-01-1\tNA\ttwo\tNA\tposcon_cp\tNA\n"
-        "NA\tNA\tDMSO\tNA\tnegcon\tCS(C)=O\n"
-    )
-    wells = [
-        well("one", "compound", 1, place="A01"),
-        well("one", "compound", 5, place="A02"),
-        well("one", "compound", 2, place="A03"),
-        well("one", "compound", 7, place="A04", hours="48"),
-        well("one", "compound", float("inf"), place="A05"),
-        well("two", "compound", 3, place="B01"),
-        well("DMSO", "compound", 3, place="C01"),
-        well("three", "compound", 3, place="D01"),
-        well("TP53", "orf", 3, place="E01"),
-        well("TP53", "orf", 3, place="E02"),
-        well("NA", "crispr", 3, place="F01"),
-        well("one", "heat", 3, place="G01"),
-    ]
-    header = "\t".join([*DESCRIPTION, *PHENOTYPES])
-    (tmp_path / "jump_phenotype_profiles.tsv").write_text("\n".join([header, *wells]) + "\n")
-    return tmp_path
+    return source_files.cpjump1(tmp_path)
 
 
 def test_cpjump1_medians_and_rejects(cpjump1: Path) -> None:
@@ -78,19 +53,8 @@ def test_cpjump1_hours_must_be_a_number(cpjump1: Path) -> None:
         SOURCES["cpjump1"].records(cpjump1)
 
 
-def hetionet(folder: Path, edges: str) -> Path:
-    (folder / "hetionet-v1.0-nodes.tsv").write_text(
-        "id\tname\tkind\nGene::1\tA1BG\tGene\nGene::2\tA2M\tGene\nCompound::DB1\tOne\tCompound\nDisease::D\tD\tDisease\n"
-    )
-    (folder / "hetionet-v1.0-edges.sif").write_text("source\tmetaedge\ttarget\n" + edges)
-    return folder
-
-
 def test_hetionet_metaedges(tmp_path: Path) -> None:
-    edges = (
-        "Gene::1\tGiG\tGene::2\nCompound::DB1\tCbG\tGene::2\nGene::1\tGr>G\tGene::1\nCompound::DB1\tCtD\tDisease::D\n"
-    )
-    records = SOURCES["hetionet"].records(hetionet(tmp_path, edges))
+    records = SOURCES["hetionet"].records(hetionet(tmp_path))
     assert [table.edge_type for table in records.links] == [EdgeType.INTERACTS, EdgeType.BINDS]
     assert [table.table.iloc[0].tolist() for table in records.links] == [
         [2, "ncbi", "1", "ncbi", "2"],
@@ -104,22 +68,12 @@ def test_hetionet_metaedges(tmp_path: Path) -> None:
 
 
 def test_hetionet_faults(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"edges.sif:3: CbG joins a Compound and a Gene, found Gene::1 and Gene::2"):
+    with pytest.raises(
+        InputError, match=r"edges.sif:3: CbG joins a Compound and a Gene, found 'Gene::1' and 'Gene::2'"
+    ):
         SOURCES["hetionet"].records(hetionet(tmp_path, "Gene::1\tGiG\tGene::2\nGene::1\tCbG\tGene::2\n"))
     with pytest.raises(InputError, match=r"edges.sif:2: expected Kind::identifier .* found 'Gene::x'"):
         SOURCES["hetionet"].records(hetionet(tmp_path, "Gene::1\tGiG\tGene::x\n"))
-
-
-def lincs(folder: Path, consensi: str, genes: str = "1\tA1BG\tmeasured") -> Path:
-    (folder / "consensi-drugbank.tsv").write_text(consensi)
-    (folder / "genes.tsv").write_text(f"entrez_gene_id\tsymbol\tdescription\n{genes}\n")
-    (folder / "pertinfo.tsv").write_text(
-        "pert_id\tpert_iname\tpert_type\tcanonical_smiles\tinchi_key\n"
-        "BRD-1\t-666\ttrt_cp\tCCO\tInChIKey=LFQSCWFLJHTTHZ-UHFFFAOYSA-N\n"
-        "BRD-2\ttwo\ttrt_cp\t-666\t-666\n"
-        "BRD-3\tgene\ttrt_sh\t\t\n"
-    )
-    return folder
 
 
 def test_lincs_missing_values(tmp_path: Path) -> None:
