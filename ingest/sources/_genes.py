@@ -16,10 +16,13 @@ from ingest.records import GeneTable, Ref
 ENSEMBL_ID = re.compile(r"ENSG[0-9]{11}(\.[0-9]+)?")
 """An Ensembl id of a human gene, with its version or without."""
 
+NCBI_ID = r"[0-9]{1,18}"
+"""No longer than fits into 64 bits."""
+
 
 def gene_ref(name: str) -> Ref:
     """Return what a gene's name means by its looks: digits an NCBI id, ``ENSG…`` an Ensembl id, else a symbol."""
-    if name.isascii() and name.isdecimal():
+    if re.fullmatch(NCBI_ID, name):
         return Ref("ncbi", name)
     return Ref("ensembl" if ENSEMBL_ID.fullmatch(name) else "symbol", name)
 
@@ -32,7 +35,7 @@ def ncbi_ids(ids: pd.Series, path: Path) -> npt.NDArray[np.int64]:
     InputError
         With the line, where a cell is no number.
     """
-    strange = ~ids.str.fullmatch(r"[0-9]+").to_numpy(dtype=bool)
+    strange = ~ids.str.fullmatch(NCBI_ID).to_numpy(dtype=bool)
     if strange.any():
         first = int(np.argmax(strange))
         raise InputError(f"expected an NCBI gene id, found {ids.iloc[first]!r}", path=path, line=int(ids.index[first]))

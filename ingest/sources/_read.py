@@ -139,7 +139,7 @@ def header(path: Path) -> list[str]:
     """Return the names of the columns of a table; see `read_table` for formats and errors."""
     if path.suffix == ".parquet":
         return [str(name) for name in _read_parquet(path).columns]
-    for row in csv.reader(_lines(path), delimiter=_delimiter(path)):
+    for row in csv.reader(text_lines(path), delimiter=_delimiter(path)):
         if len(row) > 1 or (row and row[0].strip()):
             return row
     raise InputError("the file is empty", path=path)
@@ -178,7 +178,7 @@ def read_plain(
     wanted: tuple[int, str] | None = None
     starts: list[int] = []
     cells: list[list[str]] = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         fields = line.rstrip("\r\n").split("\t")
         if fields == [""]:
             continue
@@ -223,7 +223,8 @@ def _delimiter(path: Path) -> str:
     return DELIMITERS[suffix.lower()]
 
 
-def _lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path) -> Iterator[str]:
+    """Go through the lines of a text file, plain or ``.gz``, each with its line break; errors as in `read_table`."""
     number = 0
     try:
         with _open(path) as file:
@@ -239,7 +240,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _scan(path: Path, required: Sequence[str]) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Return the header and the line on which each record starts; check the length of every record."""
-    reader = csv.reader(_lines(path), delimiter=_delimiter(path))
+    reader = csv.reader(text_lines(path), delimiter=_delimiter(path))
     starts: list[int] = []
     header: list[str] | None = None
     start = 1
@@ -279,6 +280,9 @@ def _parse(path: Path, dtypes: Mapping[str, type], missing: dict[str, list[str]]
             path,
             sep=_delimiter(path),
             engine="c",
+            # As the file has them: pandas would call a column without a name "Unnamed: 0".
+            names=list(dtypes),
+            header=0,
             dtype=dict(dtypes),
             na_values=missing,
             keep_default_na=False,

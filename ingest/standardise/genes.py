@@ -138,7 +138,7 @@ class GeneIndex:
         return find(value)
 
     def _by_ncbi(self, value: str) -> tuple[int | None, str | None]:
-        if not (value.isascii() and value.isdecimal()):
+        if not (value.isascii() and value.isdecimal() and len(value) <= 18):  # 64 bits
             return None, f"not an NCBI gene id: {value!r}"
         gene = int(value)
         if gene not in self.genes.index:
