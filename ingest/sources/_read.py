@@ -139,9 +139,12 @@ def header(path: Path) -> list[str]:
     """Return the names of the columns of a table; see `read_table` for formats and errors."""
     if path.suffix == ".parquet":
         return [str(name) for name in _read_parquet(path).columns]
-    for row in csv.reader(text_lines(path), delimiter=_delimiter(path)):
-        if len(row) > 1 or (row and row[0].strip()):
-            return row
+    try:
+        for row in csv.reader(text_lines(path), delimiter=_delimiter(path)):
+            if len(row) > 1 or (row and row[0].strip()):
+                return row
+    except csv.Error as error:
+        raise InputError(f"not readable as a table ({error})", path=path, line=1) from None
     raise InputError("the file is empty", path=path)
 
 

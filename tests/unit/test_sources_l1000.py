@@ -310,6 +310,9 @@ def test_faults_of_wide_tables(tmp_path: Path) -> None:
     path.write_text(f"id\n{BRD}\n")
     with pytest.raises(InputError, match=r"w.csv:1: there is no column of a gene"):
         read(path)
+    path.write_bytes(b"id,TP53\rx,1\n")
+    with pytest.raises(InputError, match=r"w.csv:1: not readable as a table \(new-line character"):
+        read(path)
     path.write_text("id,TP53\nx,1\n")
     records = read(path)
     assert (records.profiles, len(records.rejects)) == ((), 1)

@@ -158,6 +158,11 @@ def test_withdrawn_ids_are_never_mapped(folder: Path) -> None:
     }
 
 
+def test_what_is_too_long_for_an_id_is_none(folder: Path) -> None:
+    assert str(resolve(folder, "ncbi", "9" * 18)["9" * 18]).startswith("unknown gene")
+    assert str(resolve(folder, "ncbi", "9" * 5000)["9" * 5000]).startswith("not an NCBI gene id")
+
+
 def test_withdrawn_symbols(folder: Path) -> None:
     found = resolve(
         folder, "symbol", "XYZ", "xyz", "VANISHED", "SPLIT", "TWICE", "NOWHERE", "NAT9OLD", "GONE", "ODD", "MOUSE"
