@@ -75,12 +75,19 @@ class GeneTable:
         Where it comes from.
     table
         Columns ``line``, ``ncbi_id`` (int), ``symbol`` (str, or None where only the id is known), ``name`` (str or
-        None), ``synonyms`` (list of str, may be empty).
+        None), ``synonyms`` (list of str, may be empty), and, if there, ``ensembl`` (list of Ensembl gene ids, one id,
+        or None).
+    withdrawn
+        What was withdrawn, where the source says so: columns ``line``, ``ncbi_id`` (Int64, NA where only a symbol was
+        withdrawn), ``symbol`` (str or None), ``replaced_by`` (list of `Ref` to genes; empty where nothing replaces
+        it). The genes in the tables of such a source are living ones, whatever its own list of withdrawals says; a
+        withdrawn gene that only tables of other sources hold is not.
     """
 
     source: str
     path: Path
     table: pd.DataFrame
+    withdrawn: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class ProfileTable:
     columns
         Names of the d features, in order.
     column_genes
-        For expression: what gene each column is (namespace ``ncbi`` or ``symbol``); else None.
+        For expression: what gene each column is (a namespace of genes); else None.
     values
         (n, d) float32; NaN for missing, ±inf as found in the file.
     table

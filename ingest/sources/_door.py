@@ -81,7 +81,19 @@ _GENES = pa.DataFrameSchema(
         "symbol": pa.Column(checks=_each(_is_text, "a text, or nothing"), nullable=True),
         "name": pa.Column(checks=_each(_is_text, "a text, or nothing"), nullable=True),
         "synonyms": pa.Column(checks=_TEXTS),
-        "ensembl": _TEXT_OR_NONE,
+        "ensembl": pa.Column(
+            checks=_each(lambda value: _is_text(value) or isinstance(value, list), "a text, a list, or nothing"),
+            nullable=True,
+            required=False,
+        ),
+    }
+)
+_WITHDRAWN = pa.DataFrameSchema(
+    {
+        "line": _LINE,
+        "ncbi_id": pa.Column(checks=_each(lambda gene: isinstance(gene, int | np.integer), "a gene id"), nullable=True),
+        "symbol": pa.Column(checks=_each(_is_text, "a text, or nothing"), nullable=True),
+        "replaced_by": pa.Column(checks=_each(lambda value: isinstance(value, list), "a list of genes")),
     }
 )
 _PROFILES = pa.DataFrameSchema(
@@ -113,6 +125,8 @@ def check(records: SourceRecords) -> SourceRecords:
         _check(_STRUCTURES, structures.table, structures)
     for genes in records.genes:
         _check(_GENES, genes.table, genes)
+        if genes.withdrawn is not None:
+            _check(_WITHDRAWN, genes.withdrawn, genes)
     for links in records.links:
         _check(_links(links), links.table, links)
     for profiles in records.profiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from graphdb.errors import InputError
-from ingest.records import GeneTable
+from ingest.records import GeneTable, Ref
 from ingest.sources._read import shown
+
+ENSEMBL_ID = re.compile(r"ENSG[0-9]{11}(\.[0-9]+)?")
+"""An Ensembl id of a human gene, with its version or without."""
 
 NCBI_ID = r"[0-9]{1,18}"
 """An NCBI gene id: a number that 64 bits hold."""
+
+
+def gene_ref(name: str) -> Ref:
+    """Return what a gene's name means by its looks: digits an NCBI id, ``ENSG…`` an Ensembl id, else a symbol."""
+    if re.fullmatch(NCBI_ID, name):
+        return Ref("ncbi", name)
+    return Ref("ensembl" if ENSEMBL_ID.fullmatch(name) else "symbol", name)
 
 
 def ncbi_ids(ids: pd.Series, path: Path) -> npt.NDArray[np.int64]:
@@ -43,19 +54,20 @@ def gene_table(
     *,
     names: Sequence[str | None] | None = None,
     synonyms: Sequence[Sequence[str]] | None = None,
+    ensembl: Sequence[Sequence[str]] | None = None,
+    withdrawn: pd.DataFrame | None = None,
 ) -> GeneTable:
     """Return a gene table of columns of equal length."""
     n = len(ids)
-    return GeneTable(
-        source,
-        path,
-        pd.DataFrame(
-            {
-                "line": np.asarray(lines),
-                "ncbi_id": ids,
-                "symbol": pd.Series(list(symbols), dtype=object),
-                "name": pd.Series([None] * n if names is None else list(names), dtype=object),
-                "synonyms": pd.Series([[]] * n if synonyms is None else [list(s) for s in synonyms], dtype=object),
-            }
-        ),
+    table = pd.DataFrame(
+        {
+            "line": np.asarray(lines, dtype=np.int64),
+            "ncbi_id": ids,
+            "symbol": pd.Series(list(symbols), dtype=object),
+            "name": pd.Series([None] * n if names is None else list(names), dtype=object),
+            "synonyms": pd.Series([[]] * n if synonyms is None else [list(s) for s in synonyms], dtype=object),
+        }
     )
+    if ensembl is not None:
+        table["ensembl"] = pd.Series([list(found) for found in ensembl], dtype=object)
+    return GeneTable(source, path, table, withdrawn)

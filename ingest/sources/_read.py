@@ -180,6 +180,62 @@ def header(path: Path) -> list[str]:
     raise InputError("the file is empty", path=path)
 
 
+def read_plain(
+    path: Path, required: Sequence[str], *, where: tuple[str, str] | None = None, may_lack: int = 0
+) -> pd.DataFrame:
+    """Read a tab-separated table in which quotes mean nothing, as NCBI and HGNC write them, plain or ``.gz``.
+
+    Such files need not fit into memory: rows that `where` does not want are dropped as they are read.
+
+    Parameters
+    ----------
+    path
+        The file; its name says nothing. The ``#`` before the name of the first column is left out.
+    required
+        Columns that must be there; others are dropped.
+    where
+        Column and the text that it must hold; None: every row.
+    may_lack
+        How many empty fields at its end a row may lack.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `read_table`, with the columns `required`; without rows where none is wanted.
+
+    Raises
+    ------
+    InputError
+        As `read_table`, but for quotes and for a file without records that are wanted.
+    """
+    header: list[str] | None = None
+    places: list[int] = []
+    wanted: tuple[int, str] | None = None
+    starts: list[int] = []
+    cells: list[list[str]] = []
+    for number, line in enumerate(text_lines(path), start=1):
+        fields = line.rstrip("\r\n").split("\t")
+        if fields == [""]:
+            continue
+        if header is None:
+            header = [fields[0].removeprefix("#"), *fields[1:]]
+            _check_header(path, header, required)
+            places = [header.index(name) for name in required]
+            wanted = None if where is None else (header.index(where[0]), where[1])
+            continue
+        if not len(header) - may_lack <= len(fields) <= len(header):
+            raise InputError(f"{len(fields)} fields, expected {len(header)}", path=path, line=number)
+        if wanted is not None and fields[wanted[0]] != wanted[1]:
+            continue
+        fields += [""] * (len(header) - len(fields))
+        starts.append(number)
+        cells.append([fields[place] for place in places])
+    if header is None:
+        raise InputError("the file is empty", path=path)
+    index = pd.Index(np.array(starts, dtype=np.int64), name="line")
+    return pd.DataFrame(cells, index=index, columns=list(required), dtype=object)
+
+
 def text_column(values: Iterable[object], missing: Sequence[str] = ("",)) -> pd.Series:
     """Return a column of str with None where a value is one of `missing`.
 
@@ -277,8 +333,8 @@ def _check_unpacked(path: Path, unpacked: int, packed: int) -> None:
         raise InputError(f"unpacks to more than {unpacked:,} bytes out of {packed:,}; this is no table", path=path)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file, each with its end."""
+def text_lines(path: Path) -> Iterator[str]:
+    """Go through the lines of a text file, plain or ``.gz``, each with its line break; errors as in `read_table`."""
     number = 0
     held: list[bytes] = []  # the begin of a line whose end is not there yet
     held_bytes = 0
@@ -337,7 +393,7 @@ def _long_cells() -> Iterator[None]:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not blank, each with the line on which it starts."""
-    reader = csv.reader(_lines(path), delimiter=_delimiter(path))
+    reader = csv.reader(text_lines(path), delimiter=_delimiter(path))
     start = 1
     try:
         with _long_cells():

@@ -8,7 +8,7 @@ its name; a description of one (TOML, below); or a folder of descriptions.
 
     path = "plates.parquet"          # relative to the description
     feature_space = "mylab-2026"
-    modality = "morphology"          # or "expression": features are then named by gene symbols or NCBI ids
+    modality = "morphology"          # or "expression": features are then gene symbols, NCBI or Ensembl ids
     perturbation = "compound"        # or "crispr", "orf"
     aggregate = "median"             # of wells of one treatment; or "modz", or "none": every row is a profile
 
@@ -16,8 +16,9 @@ its name; a description of one (TOML, below); or a folder of descriptions.
 
 What was perturbed is told by the first of these columns that a row has: for compounds ``Metadata_JCP2022``,
 ``Metadata_broad_sample`` or ``Metadata_pert_id`` (a BRD id), ``Metadata_InChIKey``, ``Metadata_SMILES``; for genes
-``Metadata_NCBI_Gene_ID``, ``Metadata_JCP2022`` (of a reagent), ``Metadata_Symbol``, ``Metadata_gene``. Structures come
-from ``Metadata_SMILES`` where it is there, else from the sources that know the identifier. Case does not matter.
+``Metadata_NCBI_Gene_ID``, ``Metadata_Ensembl_Gene_ID`` (or ``Metadata_ensembl_id``), ``Metadata_JCP2022`` (of a
+reagent), ``Metadata_Symbol``, ``Metadata_gene``. Structures come from ``Metadata_SMILES`` where it is there, else from
+the sources that know the identifier. Case does not matter.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file
 from graphdb.schema import NodeType
 from ingest.records import Perturbation, ProfileTable, Ref, SourceRecords, StructureTable, rejects_table
+from ingest.sources._genes import gene_ref
 from ingest.sources._read import MISSING_NUMBERS, finite_numbers, header, listing, read_matrix, shown, text_column
 from ingest.sources._source import Source
 from ingest.standardise.profiles import Aggregation, aggregate, clean, repeated_names
@@ -53,7 +55,11 @@ COMPOUND_COLUMNS = {
     "inchikey": ("inchikey",),
     "smiles": ("smiles",),
 }
-GENE_COLUMNS = {"ncbi": ("ncbi_gene_id",), "symbol": ("jcp2022", "symbol", "gene", "gene_symbol")}
+GENE_COLUMNS = {
+    "ncbi": ("ncbi_gene_id",),
+    "ensembl": ("ensembl_gene_id", "ensembl_id"),
+    "symbol": ("jcp2022", "symbol", "gene", "gene_symbol"),
+}
 MOST_DESCRIPTION = 2**16  # bytes
 NEGATIVE = ("negcon", "control", "ctl_vehicle", "ctl_untrt", "trt_ctl")
 _BRD = re.compile(r"BRD-[A-Z][0-9]{8}")
@@ -314,7 +320,7 @@ def _structures(rows: _Rows, table: pd.DataFrame, path: Path) -> tuple[Structure
 
 
 def _column_genes(columns: tuple[str, ...]) -> tuple[Ref, ...]:
-    return tuple(Ref("ncbi" if name.isdecimal() else "symbol", name) for name in columns)
+    return tuple(gene_ref(name) for name in columns)
 
 
 def _stem(path: Path) -> str:

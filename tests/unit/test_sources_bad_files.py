@@ -72,7 +72,8 @@ MATRICES = {
 
 
 def test_every_source_that_reads_files_is_here() -> None:
-    assert set(MAKERS) == set(SOURCES) - {"demo"}
+    # Files of these two are no tables of this kind; their own tests damage them.
+    assert set(MAKERS) == set(SOURCES) - {"demo", "l1000", "ncbigene"}
 
 
 @pytest.mark.parametrize("name", MAKERS)
