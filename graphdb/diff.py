@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from graphdb.content import Row, edge_columns, rows_of
 from graphdb.errors import GraphError
 from graphdb.schema import EDGES, NODES, NodeType
@@ -41,28 +43,70 @@ def diff(present: GraphTables, wanted: GraphTables) -> tuple[dict[NodeType, Chan
     Raises
     ------
     GraphError
-        If `wanted` is no graph: a row without a key, two rows of one identity, an edge to a node that is not there.
+        If `wanted` is no graph (see `check`).
     """
-    nodes, keys = {}, {}
+    check(wanted)
+    nodes = {
+        node_type: diff_nodes(node_type, present.nodes.get(node_type), wanted.nodes.get(node_type))
+        for node_type in NODES
+    }
+    edges = {
+        kind: diff_edges(kind, present.edges.get(kind), wanted.edges.get(kind))
+        for kind in sorted({*present.edges, *wanted.edges})
+    }
+    return nodes, edges
+
+
+def diff_nodes(node_type: NodeType, present: pd.DataFrame | None, wanted: pd.DataFrame | None) -> Changes:
+    """Return what must be written to turn the nodes of one type into those that are wanted."""
+    schema = NODES[node_type]
+    # A value that somebody wrote by hand, of another type, differs from all that is wanted, and is replaced.
+    old = rows_of(present, schema.properties, strict=False)
+    return _changes(str(node_type), old, rows_of(wanted, schema.properties), (schema.key,))
+
+
+def diff_edges(kind: EdgeKind, present: pd.DataFrame | None, wanted: pd.DataFrame | None) -> Changes:
+    """Return what must be written to turn the edges of one kind into those that are wanted."""
+    columns = edge_columns(kind)
+    return _changes(
+        " ".join(kind), rows_of(present, columns, strict=False), rows_of(wanted, columns), edge_identity(kind)
+    )
+
+
+def check(graph: GraphTables) -> None:
+    """Check that tables are a graph.
+
+    Raises
+    ------
+    GraphError
+        If a row has no key, two rows have one identity, or an edge names a node that is not there.
+    """
+    keys: dict[NodeType, set[object]] = {}
     for node_type, schema in NODES.items():
-        # A value that somebody wrote by hand, of another type, differs from all that is wanted, and is replaced.
-        old = rows_of(present.nodes.get(node_type), schema.properties, strict=False)
-        new = rows_of(wanted.nodes.get(node_type), schema.properties)
-        nodes[node_type] = _changes(str(node_type), old, new, (schema.key,))
-        keys[node_type] = {row[schema.key] for row in new}
-    edges = {}
-    for kind in sorted({*present.edges, *wanted.edges}):
-        columns = edge_columns(kind)
-        old = rows_of(present.edges.get(kind), columns, strict=False)
-        new = rows_of(wanted.edges.get(kind), columns)
-        edges[kind] = _changes(" ".join(kind), old, new, edge_identity(kind))
+        table = graph.nodes.get(node_type)
+        _check_identity(str(node_type), table, (schema.key,))
+        keys[node_type] = set() if table is None or table.empty else set(table[schema.key].tolist())
+    for kind, table in graph.edges.items():
+        _check_identity(" ".join(kind), table, edge_identity(kind))
         for column, node_type in (("src", kind.source), ("dst", kind.target)):
-            absent = {row[column] for row in new} - keys[node_type]
+            absent = set() if table.empty else set(table[column].tolist()) - keys[node_type]
             if absent:
                 raise GraphError(
-                    f"{' '.join(kind)}: edges name {len(absent)} {node_type} that are no nodes: {sorted(absent)[0]}"
+                    f"{' '.join(kind)}: edges name {len(absent)} {node_type} that are no nodes: {min(map(str, absent))}"
                 )
-    return nodes, edges
+
+
+def _check_identity(name: str, table: pd.DataFrame | None, identity: tuple[str, ...]) -> None:
+    if table is None or table.empty:
+        return
+    for column in identity:
+        missing = table[column].isna() if column in table else pd.Series([True])
+        if missing.any():
+            row = table.iloc[int(missing.to_numpy().argmax())].to_dict()
+            raise GraphError(f"{name}: a row has no {column}: {row}")
+    repeated = int(table.duplicated(list(identity)).sum())
+    if repeated:
+        raise GraphError(f"{name}: {repeated} rows repeat another's identity ({', '.join(identity)})")
 
 
 def edge_identity(kind: EdgeKind) -> tuple[str, ...]:
@@ -71,7 +115,7 @@ def edge_identity(kind: EdgeKind) -> tuple[str, ...]:
 
 
 def _changes(name: str, present: list[Row], wanted: list[Row], identity: tuple[str, ...]) -> Changes:
-    new = {_key(name, row, identity): row for row in wanted}
+    new = {tuple(row[column] for column in identity): row for row in wanted}
     if len(new) != len(wanted):
         raise GraphError(f"{name}: {len(wanted) - len(new)} rows repeat another's identity ({', '.join(identity)})")
     old: dict[tuple[object, ...], Row] = {}
@@ -90,10 +134,3 @@ def _changes(name: str, present: list[Row], wanted: list[Row], identity: tuple[s
     # What is there twice (edges have no constraint) goes altogether, and comes back once.
     changes.deleted.extend(row for key, row in old.items() if key not in new or key in repeated)
     return changes
-
-
-def _key(name: str, row: Row, identity: tuple[str, ...]) -> tuple[object, ...]:
-    try:
-        return tuple(row[column] for column in identity)
-    except KeyError as error:
-        raise GraphError(f"{name}: a row has no {error.args[0]}: {row}") from None

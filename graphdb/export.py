@@ -5,15 +5,18 @@ The server collects the rows of a page into one list: a record for each of them 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
-from graphdb.schema import EDGES, NODES, PropertyType
+from graphdb.schema import EDGES, NODES, NodeType, PropertyType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
 
 PAGE = 50_000
+
+Key = TypeVar("Key")
 
 
 def read_tables(store: GraphStore) -> GraphTables:
@@ -22,25 +25,59 @@ def read_tables(store: GraphStore) -> GraphTables:
     What lacks a property of its identity (a Molecule without an InChIKey, a similarity edge without a feature space)
     was written by somebody else: no load makes it or could find it again. It is no part of the context graph.
     """
-    nodes = {}
-    for node_type, schema in NODES.items():
-        match = f"MATCH (n:{node_type})"
-        table = _read(store, match, {name: f"n.{name}" for name in schema.properties}, f"n.{schema.key}")
-        if len(table):
-            nodes[node_type] = _typed(table, schema.properties)
-    edges = {}
-    for edge_type, edge_schema in EDGES.items():
-        for source, target in edge_schema.endpoints:
-            ends: dict[str, PropertyType] = {"src": NODES[source].key_type, "dst": NODES[target].key_type}
-            fields = {"src": f"a.{NODES[source].key}", "dst": f"b.{NODES[target].key}"}
-            identity = [*fields.values(), *(f"r.{name}" for name in edge_schema.identity)]
-            fields |= {name: f"r.{name}" for name in edge_schema.properties}
-            whole = " AND ".join(f"{name} IS NOT NULL" for name in identity)
-            match = f"MATCH (a:{source})-[r:{edge_type}]->(b:{target}) WHERE {whole}"
-            table = _read(store, match, fields, None)
-            if len(table):
-                edges[EdgeKind(edge_type, source, target)] = _typed(table, {**ends, **edge_schema.properties})
-    return GraphTables(nodes, edges)
+    stored = stored_tables(store)
+    nodes = {node_type: table for node_type, table in stored.nodes.items() if len(table)}
+    return GraphTables(nodes, {kind: table for kind, table in stored.edges.items() if len(table)})
+
+
+def stored_tables(store: GraphStore) -> GraphTables:
+    """Return the context graph in the database as tables that are read when they are asked for, each time anew.
+
+    So only one of them is in memory at a time. Those of types that the graph does not have are empty.
+    """
+    kinds = [EdgeKind(edge_type, *ends) for edge_type, schema in EDGES.items() for ends in schema.endpoints]
+    return GraphTables(
+        _ReadWhenAsked(list(NODES), lambda node_type: read_nodes(store, node_type)),
+        _ReadWhenAsked(kinds, lambda kind: read_edges(store, kind)),
+    )
+
+
+def read_nodes(store: GraphStore, node_type: NodeType) -> pd.DataFrame:
+    """Read the nodes of one type."""
+    schema = NODES[node_type]
+    fields = {name: f"n.{name}" for name in schema.properties}
+    return _typed(_read(store, f"MATCH (n:{node_type})", fields, f"n.{schema.key}"), schema.properties)
+
+
+def read_edges(store: GraphStore, kind: EdgeKind) -> pd.DataFrame:
+    """Read the edges of one kind."""
+    schema, source, target = EDGES[kind.edge_type], NODES[kind.source], NODES[kind.target]
+    fields = {"src": f"a.{source.key}", "dst": f"b.{target.key}"}
+    identity = [*fields.values(), *(f"r.{name}" for name in schema.identity)]
+    fields |= {name: f"r.{name}" for name in schema.properties}
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in identity)
+    match = f"MATCH (a:{kind.source})-[r:{kind.edge_type}]->(b:{kind.target}) WHERE {whole}"
+    ends: dict[str, PropertyType] = {"src": source.key_type, "dst": target.key_type}
+    return _typed(_read(store, match, fields, None), {**ends, **schema.properties})
+
+
+class _ReadWhenAsked(Mapping[Key, pd.DataFrame]):
+    """Tables by a key, none of which is kept."""
+
+    def __init__(self, keys: Sequence[Key], read: Callable[[Key], pd.DataFrame]) -> None:
+        self._keys = keys
+        self._read = read
+
+    def __getitem__(self, key: Key) -> pd.DataFrame:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._read(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def _read(store: GraphStore, match: str, fields: Mapping[str, str], order: str | None) -> pd.DataFrame:

@@ -11,15 +11,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from rich.progress import Progress
+
 from graphdb.console import progress
 from graphdb.content import Row, content_hash
-from graphdb.diff import Changes, diff, edge_identity
+from graphdb.diff import Changes, check, diff_edges, diff_nodes, edge_identity
 from graphdb.errors import GraphError, InputError
-from graphdb.export import read_tables
+from graphdb.export import stored_tables
 from graphdb.meta import GraphMeta, read_meta, write_meta
 from graphdb.schema import EDGES, NODES, EdgeSchema, NodeType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many nodes or edges of one kind a load wrote."""
+
+    added: int
+    updated: int
+    deleted: int
+    unchanged: int
+
+    @classmethod
+    def of(cls, changes: Changes) -> Counts:
+        """Return the counts of changes."""
+        return cls(len(changes.added), len(changes.updated), len(changes.deleted), changes.unchanged)
 
 
 @dataclass(frozen=True)
@@ -31,38 +48,38 @@ class SyncReport:
     content_hash
         Of the graph as read back.
     nodes, edges
-        The differences that were written, by type.
+        How many were written, by type.
     write_seconds
         How long the writing took, without reading and comparing.
     """
 
     content_hash: str
-    nodes: Mapping[NodeType, Changes]
-    edges: Mapping[EdgeKind, Changes]
+    nodes: Mapping[NodeType, Counts]
+    edges: Mapping[EdgeKind, Counts]
     write_seconds: float = 0.0
 
     @property
     def total_added(self) -> int:
         """Nodes and edges that were not there."""
-        return sum(len(changes.added) for changes in self._all)
+        return sum(counts.added for counts in self._all)
 
     @property
     def total_updated(self) -> int:
         """Nodes and edges with another property."""
-        return sum(len(changes.updated) for changes in self._all)
+        return sum(counts.updated for counts in self._all)
 
     @property
     def total_deleted(self) -> int:
         """Nodes and edges that are no longer wanted."""
-        return sum(len(changes.deleted) for changes in self._all)
+        return sum(counts.deleted for counts in self._all)
 
     @property
     def unchanged(self) -> bool:
         """Whether the graph already held all of it, and nothing else."""
-        return not any(changes.total for changes in self._all)
+        return not (self.total_added or self.total_updated or self.total_deleted)
 
     @property
-    def _all(self) -> list[Changes]:
+    def _all(self) -> list[Counts]:
         return [*self.nodes.values(), *self.edges.values()]
 
 
@@ -99,22 +116,20 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
     Raises
     ------
     GraphError
-        If `wanted` is no graph (see `graphdb.diff.diff`), or the graph, read back, is not what was written.
+        If `wanted` is no graph (see `graphdb.diff.check`), or the graph, read back, is not what was written.
     """
     present_meta = read_meta(store)
-    store.ensure_schema()
-    nodes, edges = diff(read_tables(store), wanted)
+    check(wanted)
     wanted_hash = content_hash(wanted)
+    store.ensure_schema()
     meta = GraphMeta(tuple(sorted(sources)), "complete", wanted_hash)
-    report = SyncReport(wanted_hash, nodes, edges)
-    if not report.unchanged:
+    with progress() as bar:
         # Until the end the graph is part of both: `--add` and `--replace` are asked about either.
         begun = {*meta.sources, *(present_meta.sources if present_meta else ())}
-        write_meta(store, GraphMeta(tuple(sorted(begun)), "loading"))
-        started = time.perf_counter()
-        _write(store, nodes, edges)
-        report = replace(report, write_seconds=time.perf_counter() - started)
-        found_hash = content_hash(read_tables(store))
+        writer = _Writer(store, bar, GraphMeta(tuple(sorted(begun)), "loading"))
+        report = replace(_write(writer, stored_tables(store), wanted), content_hash=wanted_hash)
+    if not report.unchanged:
+        found_hash = content_hash(stored_tables(store))
         if found_hash != wanted_hash:
             raise GraphError(
                 f"the graph read back has content hash {found_hash[:16]}, expected {wanted_hash[:16]}; "
@@ -125,33 +140,60 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
     return report
 
 
-def _write(store: GraphStore, nodes: Mapping[NodeType, Changes], edges: Mapping[EdgeKind, Changes]) -> None:
-    with progress() as bar:
+@dataclass
+class _Writer:
+    """Sends rows with a progress bar; says in the graph, before the first one, that a load is under way."""
 
-        def send(what: str, cypher: str, rows: Sequence[Row]) -> None:
-            if rows:
-                task = bar.add_task(what, total=len(rows))
-                store.write(cypher, rows, advance=partial(bar.advance, task))
+    store: GraphStore
+    bar: Progress
+    loading: GraphMeta
+    begun: bool = False
+    seconds: float = 0.0
 
-        for kind, changes in edges.items():
-            send(f"delete {kind.edge_type}", _delete_edge(kind), changes.deleted)
-        for node_type, changes in nodes.items():
-            send(f"delete {node_type}", _delete_node(node_type), changes.deleted)
-        for node_type, changes in nodes.items():
-            rows = _packed(changes.added + changes.updated, (NODES[node_type].key,))
-            send(f"write {node_type}", _merge_node(node_type), rows)
-        for kind, changes in edges.items():
-            rows = _packed(changes.added + changes.updated, edge_identity(kind))
-            send(f"write {kind.edge_type}", _merge_edge(kind), rows)
+    def send(self, what: str, cypher: str, rows: Sequence[Row], identity: tuple[str, ...] | None = None) -> None:
+        """Send rows; with `identity` each as these columns and a map of the others, ``SET x += map`` takes it whole."""
+        if not rows:
+            return
+        started = time.perf_counter()
+        if not self.begun:
+            write_meta(self.store, self.loading)
+            self.begun = True
+        task = self.bar.add_task(what, total=len(rows))
+        packed = rows if identity is None else (_packed(row, identity) for row in rows)
+        self.store.write(cypher, packed, advance=partial(self.bar.advance, task))
+        self.seconds += time.perf_counter() - started
 
 
-def _packed(rows: list[Row], identity: tuple[str, ...]) -> list[Row]:
-    """Return each row as its identity and a map of the other properties, which ``SET x += map`` takes whole."""
-    return [
-        {name: row[name] for name in identity}
-        | {"properties": {name: value for name, value in row.items() if name not in identity}}
-        for row in rows
-    ]
+def _write(writer: _Writer, present: GraphTables, wanted: GraphTables) -> SyncReport:
+    """Write the difference, one kind after the other, so that the rows of one kind alone are in memory.
+
+    Nodes come first and go last, so that an edge never lacks its ends.
+    """
+    nodes: dict[NodeType, Counts] = {}
+    edges: dict[EdgeKind, Counts] = {}
+    gone: dict[NodeType, list[Row]] = {}
+    for node_type in NODES:
+        changes = diff_nodes(node_type, present.nodes[node_type], wanted.nodes.get(node_type))
+        nodes[node_type], gone[node_type] = Counts.of(changes), changes.deleted
+        rows = changes.added + changes.updated
+        writer.send(f"write {node_type}", _merge_node(node_type), rows, (NODES[node_type].key,))
+    for kind in present.edges:
+        changes = diff_edges(kind, present.edges[kind], wanted.edges.get(kind))
+        if changes.total or changes.unchanged:
+            edges[kind] = Counts.of(changes)
+        writer.send(f"delete {kind.edge_type}", _delete_edge(kind), changes.deleted)
+        rows = changes.added + changes.updated
+        writer.send(f"write {kind.edge_type}", _merge_edge(kind), rows, edge_identity(kind))
+    for node_type, deleted in gone.items():
+        writer.send(f"delete {node_type}", _delete_node(node_type), deleted)
+    return SyncReport("", nodes, edges, writer.seconds)
+
+
+def _packed(row: Row, identity: tuple[str, ...]) -> Row:
+    """Return a row as its identity and a map of the other properties."""
+    return {name: row[name] for name in identity} | {
+        "properties": {name: value for name, value in row.items() if name not in identity}
+    }
 
 
 def _merge_node(node_type: NodeType) -> str:

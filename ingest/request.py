@@ -15,7 +15,7 @@ import ingest
 from graphdb import molecule_graphs
 from graphdb.content import content_hash
 from graphdb.errors import ArtefactError
-from graphdb.export import read_tables
+from graphdb.export import stored_tables
 from graphdb.feature_store import FeatureStore
 from graphdb.files import read_manifest, sha256, versions
 from graphdb.holdout import read_certificate
@@ -101,7 +101,7 @@ def still_in_graph(store: GraphStore, report: Mapping[str, Any]) -> bool:
     if meta != GraphMeta(tuple(sorted(report["sources"])), "complete", report["graph_hash"]):
         return False
     store.ensure_schema()
-    return content_hash(read_tables(store)) == str(report["graph_hash"])
+    return content_hash(stored_tables(store)) == str(report["graph_hash"])
 
 
 def _listed(path: Path) -> list[str]:

@@ -193,17 +193,24 @@ class _ExactDense:
 
     @classmethod
     def from_values(cls, values: npt.NDArray[np.float64]) -> _ExactDense:
+        """Take `values` (n, d), which are overwritten: at the paper's size a copy of them is most of a gigabyte."""
         missing = np.isnan(values)
-        filled = np.where(missing, 0.0, values)
-        largest = np.abs(filled).max(axis=1, initial=0.0, keepdims=True)
-        scaled = np.ldexp(filled, -np.frexp(largest)[1])
-        scaled[np.abs(scaled) < _NEGLIGIBLE] = 0.0
-        return cls(scaled, ~missing if missing.any() else None, np.vecdot(scaled, scaled))
+        complete = not missing.any()
+        if not complete:
+            values[missing] = 0.0
+        largest = np.maximum(
+            values.max(axis=1, initial=0.0, keepdims=True), -values.min(axis=1, initial=0.0, keepdims=True)
+        )
+        np.ldexp(values, -np.frexp(largest)[1], out=values)
+        for part in _parts(len(values), values.shape[1]):
+            values[part][np.abs(values[part]) < _NEGLIGIBLE] = 0.0
+        return cls(values, None if complete else ~missing, np.vecdot(values, values))
 
     def unit_rows(self) -> npt.NDArray[np.float32]:
         """Return (n, d) rows of norm 1; a row of zeros stays."""
         norms = np.sqrt(self.squared_norms)[:, None]
-        return (self.values / np.where(norms > 0, norms, 1.0)).astype(np.float32)
+        unit = np.empty(self.values.shape, dtype=np.float32)
+        return np.divide(self.values, np.where(norms > 0, norms, 1.0), out=unit, casting="same_kind")
 
     def __call__(self, i: Indices, j: Indices) -> npt.NDArray[np.float64]:
         cosine = np.empty(len(i))

@@ -12,7 +12,7 @@ from graphdb.errors import ArtefactError, GraphError
 from graphdb.export import read_tables
 from graphdb.meta import GraphMeta, read_meta, write_meta
 from graphdb.schema import EMBEDDING_DIMENSION, META_LABEL, EdgeType, NodeType
-from graphdb.sync import sync
+from graphdb.sync import Counts, sync
 from graphdb.tables import EdgeKind, GraphTables
 
 pytestmark = pytest.mark.graph
@@ -82,9 +82,9 @@ def test_differences_are_written_and_nothing_else(store, small_graph):
     report = sync(store, wanted, sources=["demo"])
     assert content_hash(read_tables(store)) == content_hash(wanted)
     nodes = report.nodes[NodeType.MOLECULE]
-    assert (len(nodes.added), len(nodes.updated), len(nodes.deleted), nodes.unchanged) == (1, 2, 1, 0)
+    assert nodes == Counts(added=1, updated=2, deleted=1, unchanged=0)
     edges = report.edges[TARGETS]
-    assert (len(edges.added), len(edges.updated), len(edges.deleted), edges.unchanged) == (0, 1, 1, 0)
+    assert edges == Counts(added=0, updated=1, deleted=1, unchanged=0)
     assert (
         store.read(f"MATCH (m:Molecule {{inchikey: '{ASPIRIN}'}}) RETURN m.name AS name, keys(m) AS keys")[0]["name"]
         is None
