@@ -8,7 +8,6 @@ from pathlib import Path
 
 from graphdb.errors import InputError
 from ingest.records import SourceRecords
-from ingest.sources._door import check
 from ingest.sources._hub import Hub
 
 
@@ -62,4 +61,7 @@ class Source:
             path = Path()
         elif not path.exists():
             raise InputError(f"no such file or folder (given for the source {self.name})", path=path)
+        # Its library takes a second to import, which listing the sources can do without.
+        from ingest.sources._door import check
+
         return check(self.read(path))
