@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +15,7 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file, sha256
 from graphdb.holdout import BLOCK, HeldOutList, key_file, parse_holdout, read_blocks, read_certificate
 from ingest.cache import code_version
+from ingest.sources._read import listing, read_table, text_lines
 from ingest.standardise import _counterions, molecules
 from ingest.standardise.molecules import Tautomers, standardise_table
 
@@ -124,8 +122,8 @@ def read_structures(path: Path, column: str = "smiles") -> pd.DataFrame:
     Parameters
     ----------
     path
-        CSV, gzipped where the name ends on ``.gz``, with a column of structures, or of InChIKeys, or both; or a plain
-        list (`LISTS`).
+        A table (CSV, TSV, plain or ``.gz``, or Parquet) with a column of structures, or of InChIKeys, or both; or a
+        plain list (`LISTS`).
     column
         Where the structures stand.
 
@@ -140,16 +138,8 @@ def read_structures(path: Path, column: str = "smiles") -> pd.DataFrame:
     InputError
         If the file cannot be read, has neither column, or has rows of different lengths.
     """
-    try:
-        with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-            rows = list(_listed(file) if path.suffix in LISTS else _table(csv.reader(file), column, path))
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise InputError("truncated or damaged gzip", path=path) from None
-    except UnicodeDecodeError:
-        raise InputError("not a text file in UTF-8", path=path) from None
-    except csv.Error as error:
-        raise InputError(f"not a CSV file ({error})", path=path) from None
-    return pd.DataFrame(rows, columns=["line", "smiles", "stated"])
+    rows = _listed(text_lines(path)) if path.suffix in LISTS else _table(read_table(path, []), column, path)
+    return pd.DataFrame(list(rows), columns=["line", "smiles", "stated"])
 
 
 def standardised(structures: pd.DataFrame) -> pd.DataFrame:
@@ -202,17 +192,10 @@ def _listed(lines: Iterable[str]) -> Iterable[tuple[int, str, str]]:
             yield number, "" if stated else word, stated
 
 
-def _table(reader: Iterable[list[str]], column: str, path: Path) -> Iterable[tuple[int, str, str]]:
-    rows = iter(reader)
-    header = next(rows, [])
-    if column not in header and STATED not in header:
-        there = ", ".join(header[:12]) or "none"
-        raise InputError(f"no column {column!r}; there are: {there}", path=path, line=1)
-    smiles = header.index(column) if column in header else None
-    stated = header.index(STATED) if STATED in header else None
-    for row in rows:
-        line = getattr(reader, "line_num", 0)
-        if len(row) != len(header):
-            raise InputError(f"expected {len(header)} cells, found {len(row)}", path=path, line=line)
-        key = "" if stated is None else row[stated].strip()
-        yield line, "" if smiles is None else row[smiles], key if _STATED_KEY.fullmatch(key) else ""
+def _table(table: pd.DataFrame, column: str, path: Path) -> Iterable[tuple[int, str, str]]:
+    if column not in table and STATED not in table:
+        raise InputError(f"no column {column!r}; there are: {listing(list(table.columns))}", path=path, line=1)
+    blank = pd.Series("", index=table.index, dtype=object)
+    texts, stated = (table.get(name, blank) for name in (column, STATED))
+    for line, text, key in zip(table.index, texts, stated, strict=True):
+        yield int(line), text, key.strip() if _STATED_KEY.fullmatch(key.strip()) else ""

@@ -104,11 +104,11 @@ def test_a_folder_stands_for_the_file_in_it(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.csv", b"x,t\nCCO,1\n", r"a\.csv:1: no column 'smiles'; there are: x, t"),
-        ("a.csv", b"", "no column 'smiles'; there are: none"),
-        ("a.csv", b"smiles,t\nC,1\nCC\n", r"a\.csv:3: expected 2 cells, found 1"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.csv", b"smiles,t\nC,1\nCC\n", r"a\.csv:3: 1 fields, expected 2"),
         ("a.csv.gz", gzip.compress(b"smiles\n" + bytes(range(65, 91)) * 999)[:-20], "truncated or damaged gzip"),
         ("a.csv.gz", b"smiles\nC\n", "truncated or damaged gzip"),
-        ("a.csv", b"smiles\n\xff\xfe\n", "not a text file"),
+        ("a.csv", b"smiles\n\xff\xfe\n", "not UTF-8 text"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
