@@ -87,13 +87,13 @@ def _read(store: GraphStore, match: str, fields: Mapping[str, str], order: str |
     """
     row = "[" + ", ".join(fields.values()) + "]"
     if order is None:
-        rows = store.read(f"{match} RETURN collect({row}) AS rows")[0]["rows"]
+        rows = store.read_one(f"{match} RETURN collect({row}) AS rows")
         return pd.DataFrame(rows, columns=list(fields), dtype=object)
     rows, last = [], None
     while True:
         beyond = f"WHERE {order} IS NOT NULL" if last is None else f"WHERE {order} > $last"
         query = f"{match} {beyond} WITH n ORDER BY {order} LIMIT {PAGE} RETURN collect({row}) AS rows"
-        page = store.read(query, **({} if last is None else {"last": last}))[0]["rows"]
+        page = store.read_one(query, **({} if last is None else {"last": last}))
         rows += page
         if len(page) < PAGE:
             return pd.DataFrame(rows, columns=list(fields), dtype=object)

@@ -97,12 +97,23 @@ class GraphStore:
         GraphError
             If the query is wrong, or writes: then nothing of it stays.
         """
+        return self._read(cypher, parameters, lambda record: record.data())
+
+    def read_one(self, cypher: str, /, **parameters: Any) -> Any:
+        """Return the one value of the one row of a query that reads; no node, relationship or path is in it.
+
+        For a value with a million parts: `read` looks at each of them.
+        """
+        (value,) = self._read(cypher, parameters, lambda record: record[0])
+        return value
+
+    def _read(self, cypher: str, parameters: Mapping[str, Any], take: Callable[[neo4j.Record], Result]) -> list[Result]:
         if self.engine == "arcadedb" and dialect.writes(cypher):
             raise GraphError(READS_ONLY)
 
-        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
-            result = transaction.run(cypher, parameters)
-            rows = [record.data() for record in result]
+        def work(transaction: neo4j.ManagedTransaction) -> list[Result]:
+            result = transaction.run(cypher, dict(parameters))
+            rows = [take(record) for record in result]
             # The second line of defence where the engine ignores the access mode: raising rolls the transaction back.
             if result.consume().query_type not in {"r", "s", None}:
                 raise GraphError(READS_ONLY)
