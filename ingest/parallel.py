@@ -1,4 +1,4 @@
-"""Batches of records over processes or a cluster, with Dask: for work that is done record by record."""
+"""Batches of records over processes, or over a Dask cluster: for work that is done record by record."""
 
 from __future__ import annotations
 
@@ -74,18 +74,10 @@ def map_batches(
         return _on_cluster(function, batches, scheduler)
     if len(items) <= in_process or processes == 1:
         return [function(part) for part in batches]
-    import dask
-
     try:
+        # It keeps a batch ready for each worker; Dask's own pool sends one when the last is done.
         with _workers(processes) as pool:
-            return list(
-                dask.compute(
-                    *(dask.delayed(function)(part) for part in batches),
-                    scheduler="processes",
-                    pool=pool,
-                    chunksize=1,  # Dask's own six batches a message leave cores idle at the end
-                )
-            )
+            return list(pool.map(function, batches))
     except BrokenProcessPool:
         raise InfoAlignError(
             "a worker process died (out of memory, killed, or started from a script without "

@@ -27,7 +27,7 @@ KEEP: Tautomers = "keep"
 
 MAX_LENGTH = 2_000
 MAX_HEAVY_ATOMS = 250
-BATCH = 250
+BATCH = 100
 IN_PROCESS = 2_000  # below this, starting processes takes longer than the work (benchmarks/standardise.py)
 
 # Li, Na, Mg, Al, K, Ca, Zn, Rb, Sr, Ag, Cs, Ba, Bi: a bond to oxygen is a salt drawn with a line.
