@@ -47,6 +47,11 @@ class EdgeType(StrEnum):
     SIMILAR_MORPHOLOGY = "SIMILAR_MORPHOLOGY"
     SIMILAR_EXPRESSION = "SIMILAR_EXPRESSION"
 
+    @property
+    def code(self) -> int:
+        """The number that stands for this type in ``Snapshot.typed``."""
+        return list(EdgeType).index(self)
+
 
 @dataclass(frozen=True)
 class NodeSchema:

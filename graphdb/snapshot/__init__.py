@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from graphdb.snapshot.topology import Snapshot
+from graphdb.snapshot.typed import TypedEdges
 
-__all__ = ["Snapshot"]
+__all__ = ["Snapshot", "TypedEdges"]

@@ -6,7 +6,7 @@ weight (InfoAlign, arXiv 2406.12056, section 3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from graphdb.csr import Indices, checked_numbers, checked_types, checked_weights
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_manifest, replacing_folder, write_manifest
 from graphdb.schema import NODES, SCHEMA_VERSION, EdgeType, NodeType
+from graphdb.snapshot.typed import TypedEdges
 from graphdb.tables import EdgeKind, GraphTables
 
 KIND = "snapshot"
@@ -41,6 +42,12 @@ _DTYPES: Mapping[str, npt.DTypeLike] = {
     "weights": np.float32,
     "node_type": np.uint8,
     "keys": np.str_,
+}
+_TYPED: Mapping[str, npt.DTypeLike] = {
+    "edge_src": np.int32,
+    "edge_dst": np.int32,
+    "edge_type": np.uint8,
+    "edge_weight": np.float32,
 }
 
 
@@ -66,6 +73,8 @@ class Snapshot:
         Content hash (64 hex) of all the arrays above. The order of the input does not matter to it.
     graph_hash
         Content hash of the database graph it was made of; "" if there was none.
+    typed
+        The edges that were merged, with their types; None where they are not known (`from_edges`).
     """
 
     indptr: Indices
@@ -75,6 +84,7 @@ class Snapshot:
     keys: Strings
     id: str
     graph_hash: str = ""
+    typed: TypedEdges | None = None
 
     @classmethod
     def from_edges(
@@ -165,12 +175,12 @@ class Snapshot:
             for kind, table in tables.edges.items()
             if kind.edge_type in wanted and len(table)
         ]
-        src, dst, weight = (
-            (np.concatenate([edge[column] for edge in edges]) for column in range(3))
+        src, dst, weight, codes = (
+            (np.concatenate([edge[column] for edge in edges]) for column in range(4))
             if edges
-            else (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+            else (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.uint8))
         )
-        return cls.from_edges(
+        merged = cls.from_edges(
             np.repeat([node_type.code for node_type in NodeType], [len(keys[node_type]) for node_type in NodeType]),
             src,
             dst,
@@ -178,6 +188,7 @@ class Snapshot:
             np.concatenate(list(keys.values())),
             graph_hash=graph_hash,
         )
+        return replace(merged, typed=TypedEdges.of(src, dst, codes, checked_weights(weight)))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -198,12 +209,18 @@ class Snapshot:
             raise ArtefactError(f"{folder}: damaged (its arrays are of lengths that do not fit each other)")
         if not isinstance(manifest.get("id"), str):
             raise ArtefactError(f"{folder}: its manifest states no id")
-        return cls(**arrays, id=manifest["id"], graph_hash=str(manifest.get("graph_hash", "")))
+        typed = None
+        if not _TYPED.keys().isdisjoint(manifest["arrays"]):
+            typed = TypedEdges(**read_arrays(folder, manifest["arrays"], _TYPED))
+        return cls(**arrays, id=manifest["id"], graph_hash=str(manifest.get("graph_hash", "")), typed=typed)
 
     def save(self, folder: Path, **about: Any) -> None:
         """Write the snapshot to `folder`, all or nothing; `about` is added to its manifest."""
         with replacing_folder(Path(folder)) as temporary:
-            described = write_arrays(temporary, {name: getattr(self, name) for name in _DTYPES})
+            arrays = {name: getattr(self, name) for name in _DTYPES}
+            if self.typed is not None:
+                arrays |= {name: getattr(self.typed, name) for name in _TYPED}
+            described = write_arrays(temporary, arrays)
             counts = {"nodes": self.number_of_nodes, "edges": self.number_of_edges}
             content = {"schema_version": SCHEMA_VERSION, "id": self.id, "graph_hash": self.graph_hash, **counts}
             write_manifest(temporary, KIND, {**content, "arrays": described, **about})
@@ -251,7 +268,24 @@ class Snapshot:
             indices=frozen(indices),
             weights=frozen(weights),
             id=content_id(self.node_type, self.keys, indptr, indices, weights),
+            typed=None if self.typed is None else self.typed.without(removed),
         )
+
+    def of_edge_types(self, edge_types: Sequence[EdgeType]) -> Snapshot:
+        """Return the topology that edges of these types alone make, over the same nodes; a new id unless all edges are.
+
+        Raises
+        ------
+        InputError
+            If the types of the edges are not known.
+        """
+        if self.typed is None:
+            raise InputError("snapshot: the types of its edges are not known; make it anew with: " + MADE_BY)
+        kept = self.typed.of_types(edge_types)
+        restricted = Snapshot.from_edges(
+            self.node_type, kept.edge_src, kept.edge_dst, kept.edge_weight, self.keys, graph_hash=self.graph_hash
+        )
+        return replace(restricted, typed=kept)
 
 
 def _keys(table: pd.DataFrame, column: str, what: str) -> Strings:
@@ -269,7 +303,7 @@ def _keys(table: pd.DataFrame, column: str, what: str) -> Strings:
 
 def _edges(
     kind: EdgeKind, table: pd.DataFrame, keys: Mapping[NodeType, Strings], offsets: Mapping[NodeType, int]
-) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+) -> tuple[Indices, Indices, npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
     ends = []
     for column, node_type in (("src", kind.source), ("dst", kind.target)):
         names = _keys(table, column, kind.edge_type)
@@ -283,4 +317,4 @@ def _edges(
     weight = table["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
     if not ((weight >= 0) & (weight <= 1)).all():
         raise InputError(f"snapshot: an edge {kind.edge_type} has a weight that is not a number in [0, 1]")
-    return ends[0], ends[1], weight
+    return ends[0], ends[1], weight, np.full(len(weight), kind.edge_type.code, dtype=np.uint8)

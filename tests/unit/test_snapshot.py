@@ -211,15 +211,46 @@ def test_a_saved_snapshot_is_mapped_and_the_same(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["snapshot"]
 
 
+def test_typed_edges_are_those_of_the_graph(tmp_path: Path) -> None:
+    snapshot = Snapshot.from_tables(tables())
+    snapshot.save(tmp_path / "snapshot")
+    for one in (snapshot, Snapshot.load(tmp_path / "snapshot")):
+        typed = one.typed
+        assert typed is not None
+        types, keys = list(EdgeType), one.keys
+        edges = zip(typed.edge_src, typed.edge_dst, typed.edge_type, typed.edge_weight, strict=True)
+        assert [(types[code], keys[a], keys[b], weight) for a, b, code, weight in edges] == [
+            (EdgeType.HAS_MORPHOLOGY, "B", "p1", 1.0),
+            (EdgeType.INTERACTS, "9", "10", 1.0),
+            (EdgeType.BINDS, "A", "10", 0.5),
+            (EdgeType.BINDS, "A", "9", 0.25),
+            (EdgeType.TARGETS, "A", "9", 1.0),
+        ]
+    gene = snapshot.index_of(G, [9])
+    assert [types[code] for code in snapshot.without(gene).typed.edge_type] == [EdgeType.HAS_MORPHOLOGY, EdgeType.BINDS]
+
+
+def test_topology_of_some_edge_types_is_that_of_their_edges_alone(tmp_path: Path) -> None:
+    Snapshot.from_tables(tables(), graph_hash="h").save(tmp_path)
+    kept = [EdgeType.BINDS, EdgeType.INTERACTS]
+    restricted = Snapshot.load(tmp_path).of_edge_types(kept)
+    assert restricted.id == Snapshot.from_tables(tables(), edge_types=kept).id
+    assert restricted.graph_hash == "h"
+    assert neighbours(restricted, 0) == {2: 0.5, 4: 0.25}  # without TARGETS the weight of A - 9 is that of BINDS
+    assert restricted.of_edge_types(list(EdgeType)).id == restricted.id
+    with pytest.raises(InputError, match="types of its edges are not known"):
+        hand().of_edge_types(kept)
+
+
 def test_an_empty_snapshot_can_be_saved(tmp_path: Path) -> None:
     Snapshot.from_tables(GraphTables()).save(tmp_path / "snapshot")
     assert Snapshot.load(tmp_path / "snapshot").number_of_nodes == 0
 
 
-@pytest.mark.parametrize("name", ["indptr", "indices", "weights", "node_type", "keys"])
+@pytest.mark.parametrize("name", ["indptr", "indices", "weights", "node_type", "keys", "edge_dst"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "remove", "exchange"])
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, damage: str) -> None:
-    hand().save(tmp_path)
+    Snapshot.from_tables(tables()).save(tmp_path)
     path = tmp_path / f"{name}.npy"
     content = path.read_bytes()
     if damage == "flip":
