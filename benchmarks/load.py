@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import write_report
-from graphdb import connect, embedded
+from graphdb import connect, process
 from graphdb.console import note, print_table, run, say
 from graphdb.content import content_hash
 from graphdb.errors import InputError
@@ -180,7 +180,7 @@ def _empty_graph(uri: str | None) -> Iterator[GraphStore]:
             with connect() as store:
                 yield store
         finally:
-            embedded.stop(graph)
+            process.stop(graph)
 
 
 if __name__ == "__main__":

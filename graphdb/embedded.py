@@ -8,95 +8,22 @@ It is started by the first command that needs it, found again by the next ones, 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
-import json
 import os
 import re
-import secrets
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
-
 from graphdb.errors import GraphUnavailableError, InputError, MissingExtraError
-from graphdb.files import replacing_file
+from graphdb.process import ServerProcess, free_ports, locked, log_file, make_password, rotate, running, state_file
 
 USERNAME = "root"
 DATABASE = "neo4j"
 DEFAULT_HEAP = "2g"
 START_SECONDS = 120
-STOP_SECONDS = 60
 ATTEMPTS = 3
-LOG_BYTES = 5_000_000
-
-
-@dataclass(frozen=True)
-class EmbeddedServer:
-    """A running embedded graph.
-
-    Attributes
-    ----------
-    pid, started
-        The helper process and the time of its creation (a pid alone may have been given to another process).
-    bolt_port, http_port
-        Loopback ports.
-    """
-
-    pid: int
-    started: float
-    bolt_port: int
-    http_port: int
-
-    @property
-    def uri(self) -> str:
-        """Bolt address."""
-        return f"bolt://127.0.0.1:{self.bolt_port}"
-
-    @property
-    def http_url(self) -> str:
-        """Address of the HTTP interface, used for the vector index alone."""
-        return f"http://127.0.0.1:{self.http_port}"
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process is still the one that was started."""
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-
-
-def state_file(folder: Path) -> Path:
-    """Return the file that says where the server of this folder listens."""
-    return folder / "server.json"
-
-
-def log_file(folder: Path) -> Path:
-    """Return the log of the server of this folder."""
-    return folder / "server.log"
-
-
-def running(folder: Path) -> EmbeddedServer | None:
-    """Return the running server of this folder, or None."""
-    try:
-        server = EmbeddedServer(**json.loads(state_file(folder).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    return server if server.is_alive else None
-
-
-def read_password(folder: Path) -> str:
-    """Return the password of this folder's server."""
-    return (folder / "password").read_text().strip()
 
 
 def ensure_password(folder: Path) -> str:
@@ -110,17 +37,10 @@ def ensure_password(folder: Path) -> str:
             return password
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config" / "server-users.jsonl").unlink(missing_ok=True)
-    password = secrets.token_urlsafe(24)
-    handle, name = tempfile.mkstemp(prefix=".password.tmp-", dir=folder)  # mode 600
-    with os.fdopen(handle, "w") as file:
-        file.write(password + "\n")
-        file.flush()
-        os.fsync(handle)
-    Path(name).replace(path)
-    return password
+    return make_password(folder)
 
 
-def start(folder: Path) -> EmbeddedServer:
+def start(folder: Path) -> ServerProcess:
     """Return the running server of this folder; start one where none runs. Two callers get the same one.
 
     Raises
@@ -136,35 +56,8 @@ def start(folder: Path) -> EmbeddedServer:
     if importlib.util.find_spec("arcadedb_embedded") is None:
         raise MissingExtraError("arcadedb-embedded", "embedded")
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         return running(folder) or _launch(folder.resolve())
-
-
-def stop(folder: Path) -> bool:
-    """Stop the server of this folder; return whether one was running. Returns when the process has ended."""
-    if not folder.exists():
-        return False
-    with _locked(folder):
-        server = running(folder)
-        if server is None:
-            state_file(folder).unlink(missing_ok=True)
-            return False
-        process = psutil.Process(server.pid)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
-        state_file(folder).unlink(missing_ok=True)
-        return True
-
-
-def write_state(folder: Path, bolt_port: int, http_port: int) -> None:
-    """Say in the folder that this process serves it."""
-    server = EmbeddedServer(os.getpid(), psutil.Process().create_time(), bolt_port, http_port)
-    with replacing_file(state_file(folder)) as temporary:
-        temporary.write_text(json.dumps(asdict(server)))
 
 
 def is_mine(folder: Path) -> bool:
@@ -187,11 +80,11 @@ def heap_size() -> str:
     return size
 
 
-def _launch(folder: Path) -> EmbeddedServer:
+def _launch(folder: Path) -> ServerProcess:
     heap_size()
     ensure_password(folder)
     state_file(folder).unlink(missing_ok=True)
-    _rotate(log_file(folder))
+    rotate(log_file(folder))
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _launch_once(folder)
@@ -201,9 +94,9 @@ def _launch(folder: Path) -> EmbeddedServer:
     raise AssertionError("unreachable")
 
 
-def _launch_once(folder: Path) -> EmbeddedServer:
+def _launch_once(folder: Path) -> ServerProcess:
     """Start the helper process on two ports that are free now, and wait until it serves."""
-    bolt_port, http_port = _free_ports(2)
+    bolt_port, http_port = free_ports(2)
     command = [sys.executable, "-m", "graphdb.embedded_process", str(folder), str(bolt_port), str(http_port)]
     # The helper runs in the graph's folder (ArcadeDB writes ./log) and must still find this package.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}  # noqa: PTH100
@@ -249,25 +142,3 @@ def _start_error(folder: Path, written: int) -> Exception:
     reason = f"the embedded graph did not start: {lines[-1] if lines else 'no word from it'}; see {log_file(folder)}"
     taken = any("Unable to listen" in line or "Address already in use" in line for line in lines)
     return _PortTaken(reason) if taken else GraphUnavailableError(reason)
-
-
-def _rotate(path: Path) -> None:
-    """Keep one old log, so that it does not grow for ever."""
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return loopback ports that are free now; all are held until all are known, so that they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

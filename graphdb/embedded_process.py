@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from graphdb.dialect import ARCADEDB_VECTOR_INDEX
-from graphdb.embedded import DATABASE, ensure_password, heap_size, is_mine, write_state
+from graphdb.embedded import DATABASE, ensure_password, heap_size, is_mine
+from graphdb.process import ServerProcess, write_state
 
 LOOK_SECONDS = 2.0
 SLICE_SECONDS = 0.1
@@ -41,7 +44,7 @@ def main(folder: Path, bolt_port: int, http_port: int) -> None:
         database = server.create_database(DATABASE)  # opens it where it exists
         for statement in ARCADEDB_VECTOR_INDEX:
             database.command("sql", statement)
-        write_state(folder, bolt_port, http_port)
+        write_state(folder, ServerProcess(os.getpid(), psutil.Process().create_time(), bolt_port, http_port))
         # Whoever deletes the workspace leaves no server behind that nobody can find any more.
         # Sleeping in slices lets Python see the signal; a threading.Event could lock itself out in the handler.
         looked = time.monotonic()

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import neo4j
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
-from graphdb import dialect, embedded
+from graphdb import dialect, engines
 from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphUnavailableError
 from graphdb.files import disk_is_full, full_disk
@@ -52,7 +52,7 @@ class GraphStore:
     auth, database
         What the connection was opened with; `graphdb.ogm` opens another with it.
     folder
-        Of the embedded graph; None for a server's.
+        Of the server that the workspace runs by itself; None for another's.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class GraphStore:
         return f"GraphStore({self.uri!r}, engine={self.engine!r}, read_only={self.read_only})"
 
     def close(self) -> None:
-        """Close the connection. The embedded graph goes on running."""
+        """Close the connection. A server that the workspace runs goes on running."""
         self._driver.close()
 
     def read(self, cypher: str, /, **parameters: Any) -> list[dict[str, Any]]:
@@ -199,10 +199,8 @@ def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
     uri = uri or settings.uri
     if uri is not None:
         return _open(uri, settings.username, settings.password, settings.database, read_only=read_only)
-    folder = Workspace.default().graph
-    server = embedded.start(folder)
-    password = embedded.read_password(folder)
-    return _open(server.uri, embedded.USERNAME, password, embedded.DATABASE, read_only=read_only, folder=folder)
+    own = engines.start(Workspace.default())
+    return _open(own.server.uri, own.username, own.password, own.database, read_only=read_only, folder=own.folder)
 
 
 def translate(error: Exception, uri: str) -> GraphError:

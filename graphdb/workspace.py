@@ -30,6 +30,16 @@ class Workspace:
         return self.root / "graph"
 
     @property
+    def neo4j(self) -> Path:
+        """Folder of the workspace's own Neo4j: its home, log, port, password."""
+        return self.root / "neo4j"
+
+    @property
+    def engine(self) -> Path:
+        """Which of the two this workspace uses (`graphdb.engines`)."""
+        return self.root / "engine"
+
+    @property
     def features(self) -> Path:
         """Folder of the feature store."""
         return self.root / "features"

@@ -1,8 +1,10 @@
-"""Every engine passes the same suite: the embedded graph always, a Neo4j server where the environment names one.
+"""Every engine passes the same suite: the embedded graph, and a real Neo4j with GDS and APOC, started by the tests.
 
-``INFOALIGN_TEST_NEO4J_URI``, ``INFOALIGN_TEST_NEO4J_USERNAME`` (default neo4j), ``INFOALIGN_TEST_NEO4J_PASSWORD``: an
-empty graph, which the tests fill and empty. A known gap of an engine is marked ``@pytest.mark.gap(engine, reason)``: a
-strict expected failure, so that it is noticed when it closes.
+Where Neo4j cannot be had (no Java, no network), its half is skipped, and the end of the test run says so; with
+``INFOALIGN_REQUIRE_NEO4J=1``, as in continuous integration, that is an error. ``INFOALIGN_TEST_NEO4J_URI``,
+``INFOALIGN_TEST_NEO4J_USERNAME`` (default neo4j) and ``INFOALIGN_TEST_NEO4J_PASSWORD`` name another server to run it
+on: an empty graph, which the tests fill and empty. A known gap of an engine is marked
+``@pytest.mark.gap(engine, reason)``: a strict expected failure, so that it is noticed when it closes.
 """
 
 from __future__ import annotations
@@ -16,13 +18,21 @@ import pandas as pd
 import pytest
 
 import graphdb
-from graphdb import embedded
+from graphdb import engines, process
+from graphdb.errors import GraphUnavailableError
+from graphdb.process import free_ports
 from graphdb.schema import EdgeType, NodeType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
+from graphdb.workspace import Workspace
 
 ENGINES = ("arcadedb", "neo4j")
 SERVER = "INFOALIGN_TEST_NEO4J_URI"
+REQUIRED = "INFOALIGN_REQUIRE_NEO4J"
+# Small, since the embedded graph's Java runs beside it.
+NEO4J_ENVIRONMENT = {"INFOALIGN_HEAP": "1g", "INFOALIGN_PAGECACHE": "256m"}
+# Why there is no Neo4j, for the end of the test run.
+MISSING: list[str] = []
 
 OpenStore = Callable[..., GraphStore]
 
@@ -36,7 +46,32 @@ def embedded_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
     """A workspace whose embedded graph serves all tests of this session."""
     workspace = tmp_path_factory.mktemp("contract") / "workspace"
     yield workspace
-    embedded.stop(workspace / "graph")
+    process.stop(workspace / "graph")
+
+
+@pytest.fixture(scope="session")
+def neo4j_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A workspace whose Neo4j serves all tests of this session."""
+    workspace = Workspace(tmp_path_factory.mktemp("contract-neo4j") / "workspace")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in NEO4J_ENVIRONMENT.items():
+            environment.setenv(name, value)
+        try:
+            engines.start(workspace, "neo4j", port=free_ports(1)[0])
+        except GraphUnavailableError as error:
+            if os.environ.get(REQUIRED):
+                raise
+            MISSING.append(str(error))
+            pytest.skip(f"no Neo4j: {error}")
+    yield workspace.root
+    process.stop(workspace.neo4j)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly where a half of the suite did not run."""
+    if MISSING:
+        terminalreporter.section("Neo4j was NOT tested", red=True, bold=True)
+        terminalreporter.line(f"{MISSING[0]}")
 
 
 @pytest.fixture(params=ENGINES)
@@ -50,9 +85,10 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def open_store(engine: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStore]:
     """Open a store on the engine, as a command would: what to connect to is said by the environment."""
-    if engine == "neo4j":
-        if SERVER not in os.environ:
-            pytest.skip(f"{SERVER} names no server")
+    if engine == "neo4j" and SERVER not in os.environ:
+        monkeypatch.setenv("INFOALIGN_WORKSPACE", str(request.getfixturevalue("neo4j_workspace")))
+        monkeypatch.setenv("INFOALIGN_ENGINE", "neo4j")
+    elif engine == "neo4j":
         monkeypatch.setenv("NEO4J_URI", os.environ[SERVER])
         monkeypatch.setenv("NEO4J_USERNAME", os.environ.get("INFOALIGN_TEST_NEO4J_USERNAME", "neo4j"))
         monkeypatch.setenv("NEO4J_PASSWORD", os.environ["INFOALIGN_TEST_NEO4J_PASSWORD"])

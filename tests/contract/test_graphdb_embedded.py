@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import graphdb
-from graphdb import embedded
+from graphdb import embedded, process
 from graphdb.content import content_hash
 from graphdb.errors import GraphAuthError, GraphUnavailableError
 from graphdb.export import read_tables
@@ -49,10 +49,10 @@ def folder():
     """Folder of an embedded graph of the test's own."""
     folder = Workspace.default().graph
     yield folder
-    embedded.stop(folder)
+    process.stop(folder)
 
 
-def command(*words):
+def run_command(*words):
     return subprocess.run(
         [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
@@ -71,37 +71,37 @@ def start_load(tables, path):
 
 
 def test_a_life(folder):
-    assert "not running" in command("graphdb.server", "status").stdout
+    assert "not running" in run_command("graphdb.server", "status").stdout
     # Two commands at the same moment start one server.
     both = [
         subprocess.Popen([sys.executable, "-m", "graphdb.server", "start"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = {process.communicate(timeout=120)[0] for process in both}
+    said = {command.communicate(timeout=120)[0] for command in both}
     assert len(said) == 1
-    server = embedded.running(folder)
+    server = process.running(folder)
     assert f"process {server.pid};" in said.pop()
     # It is a session of its own, listens on loopback alone, and its secrets are the owner's.
-    process = psutil.Process(server.pid)
+    helper = psutil.Process(server.pid)
     assert os.getsid(server.pid) == server.pid
-    listening = {c.laddr for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    listening = {c.laddr for c in helper.net_connections("inet") if c.status == psutil.CONN_LISTEN}
     assert {address.port for address in listening} == {server.bolt_port, server.http_port}
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     assert stat.S_IMODE((folder / "password").stat().st_mode) == 0o600
-    assert not [word for word in process.cmdline() if embedded.read_password(folder) in word]
+    assert not [word for word in helper.cmdline() if process.read_password(folder) in word]
     # What was written is there for the next command, and after a stop and a start.
     with graphdb.connect() as store:
         store.write("CREATE (n:Gene {ncbi_id: 1})")
-    assert "running at" in command("graphdb.server", "status").stdout
-    assert command("graphdb.server", "stop").stdout == "stopped\n"
-    assert not process.is_running()
-    assert embedded.running(folder) is None
-    assert "ArcadeDB Server" in command("graphdb.server", "logs", "--lines", "1000").stdout
-    assert "not running" in command("graphdb.server", "stop").stdout
+    assert "running at" in run_command("graphdb.server", "status").stdout
+    assert run_command("graphdb.server", "stop").stdout == "stopped\n"
+    assert not helper.is_running()
+    assert process.running(folder) is None
+    assert "ArcadeDB Server" in run_command("graphdb.server", "logs", "--lines", "1000").stdout
+    assert "not running" in run_command("graphdb.server", "stop").stdout
     with graphdb.connect() as store:
         assert store.node_counts()["Gene"] == 1
     # A graph whose password file was lost is still its owner's.
-    embedded.stop(folder)
+    process.stop(folder)
     (folder / "password").unlink()
     with graphdb.connect() as store:
         assert store.node_counts()["Gene"] == 1
@@ -120,7 +120,7 @@ def test_load_whose_server_is_killed_is_finished_by_the_next(folder, random_grap
         complaint.strip().splitlines()[-1].startswith("graphdb.errors.GraphUnavailableError: no graph server answers")
     )
     with graphdb.connect() as store:
-        assert embedded.running(folder).pid != killed.pid
+        assert process.running(folder).pid != killed.pid
         assert read_meta(store).state == "loading"
         assert 0 < sum(store.edge_counts().values()) < 16_000
         report = sync(store, tables, sources=["demo"])
@@ -131,17 +131,17 @@ def test_load_whose_server_is_killed_is_finished_by_the_next(folder, random_grap
 
 def test_deleted_workspace_leaves_no_server(folder):
     server = embedded.start(folder)
-    embedded.state_file(folder).unlink()
+    process.state_file(folder).unlink()
     wait_until(lambda: not server.is_alive)
 
 
 def test_taken_port_is_passed_over(folder, monkeypatch):
-    free = embedded._free_ports
+    free = embedded.free_ports
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         offers = iter([[taken.getsockname()[1], *free(1)]])
-        monkeypatch.setattr(embedded, "_free_ports", lambda count: next(offers, None) or free(count))
+        monkeypatch.setattr(embedded, "free_ports", lambda count: next(offers, None) or free(count))
         with graphdb.connect() as store:
             assert not store.uri.endswith(f":{taken.getsockname()[1]}")
 
@@ -151,18 +151,18 @@ def test_server_that_cannot_start_says_why(folder, monkeypatch):
     with pytest.raises(GraphUnavailableError, match=r"JVM|Too small maximum heap") as caught:
         graphdb.connect()
     assert "\n" not in str(caught.value)
-    assert str(embedded.log_file(folder)) in str(caught.value)
-    assert embedded.running(folder) is None
+    assert str(process.log_file(folder)) in str(caught.value)
+    assert process.running(folder) is None
 
 
 def test_state_of_another_process_is_not_believed(folder):
     server = embedded.start(folder)
-    state = json.loads(embedded.state_file(folder).read_text())
+    state = json.loads(process.state_file(folder).read_text())
     for wrong in ({**state, "started": state["started"] - 100}, {**state, "pid": 2**22 + 1}):
-        embedded.state_file(folder).write_text(json.dumps(wrong))
-        assert embedded.running(folder) is None
-    embedded.state_file(folder).write_text(json.dumps(state))
-    assert embedded.running(folder) == server
+        process.state_file(folder).write_text(json.dumps(wrong))
+        assert process.running(folder) is None
+    process.state_file(folder).write_text(json.dumps(state))
+    assert process.running(folder) == server
 
 
 def test_wrong_password_of_the_embedded_graph(folder):

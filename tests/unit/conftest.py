@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from _queries_graph import tables
 
-from graphdb import embedded
+from graphdb import process
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def _written_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with connect() as store:
             sync(store, tables(), sources=["hand"])
     yield workspace
-    embedded.stop(workspace / "graph")
+    process.stop(workspace / "graph")
 
 
 @pytest.fixture

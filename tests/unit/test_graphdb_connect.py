@@ -8,7 +8,7 @@ import stat
 import pytest
 
 import graphdb
-from graphdb import embedded
+from graphdb import embedded, process
 from graphdb.errors import GraphError, GraphUnavailableError, InputError, MissingExtraError
 from graphdb.server import build_parser, main
 
@@ -55,7 +55,7 @@ def test_embedded_graph_needs_its_extra(monkeypatch):
 def test_password_is_made_once_and_is_the_owners(tmp_path):
     first = embedded.ensure_password(tmp_path)
     assert len(first) >= 32
-    assert embedded.ensure_password(tmp_path) == embedded.read_password(tmp_path) == first
+    assert embedded.ensure_password(tmp_path) == process.read_password(tmp_path) == first
     assert stat.S_IMODE((tmp_path / "password").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["password"]
 
@@ -72,8 +72,8 @@ def test_empty_password_file_is_made_anew_with_the_servers_record(tmp_path):
     "text", ["", "{", "[]", '{"pid": 1}', '{"pid": 1, "started": 0, "bolt_port": 1, "http_port": 2}']
 )
 def test_damaged_or_stale_state_is_no_server(tmp_path, text):
-    embedded.state_file(tmp_path).write_text(text)
-    assert embedded.running(tmp_path) is None
+    process.state_file(tmp_path).write_text(text)
+    assert process.running(tmp_path) is None
 
 
 @pytest.mark.parametrize("size", ["nonsense", "2", "0g", "-1g", "1t"])

@@ -120,7 +120,7 @@ def test_what_cannot_be_read_says_why(store, text: str, reason: str) -> None:
 
 def test_an_empty_graph_says_how_to_fill_it(tmp_path: Path) -> None:
     """And no server is started for a workspace without a graph."""
-    from graphdb import embedded
+    from graphdb import process
 
     with pytest.raises(GraphError, match=r"no graph in .*: python -m ingest.all"), opened():
         pass
@@ -132,4 +132,4 @@ def test_an_empty_graph_says_how_to_fill_it(tmp_path: Path) -> None:
             with pytest.raises(GraphError, match="the graph is empty"), opened():
                 pass
         finally:
-            embedded.stop(tmp_path / "workspace" / "graph")
+            process.stop(tmp_path / "workspace" / "graph")
