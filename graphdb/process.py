@@ -11,9 +11,9 @@ import fcntl
 import json
 import os
 import secrets
-import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ import psutil
 
 from graphdb.files import replacing_file
 
-STOP_SECONDS = 120
+STOP_SECONDS = 120.0
+POLL_SECONDS = 0.1
 LOG_BYTES = 5_000_000
 
 
@@ -101,12 +102,25 @@ def end(pid: int) -> None:
     """End a process by SIGTERM, and by SIGKILL where that does not help; return when it has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
+        process.terminate()
+        if not _has_ended(process, STOP_SECONDS):
             process.kill()
-            process.wait(STOP_SECONDS)
+            _has_ended(process, STOP_SECONDS)
+
+
+def _has_ended(process: psutil.Process, seconds: float) -> bool:
+    """Wait for the end of a process, which may not be a child of this one."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            # Of a child of ours this takes the exit status; another's ended child stays a zombie until it does.
+            process.wait(POLL_SECONDS)
+        except psutil.TimeoutExpired:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        else:
+            return True
+    return False
 
 
 def read_password(folder: Path) -> str:

@@ -94,7 +94,7 @@ def test_a_life(folder):
         store.write("CREATE (n:Gene {ncbi_id: 1})")
     assert "running at" in run_command("graphdb.server", "status").stdout
     assert run_command("graphdb.server", "stop").stdout == "stopped\n"
-    assert not helper.is_running()
+    assert not server.is_alive
     assert process.running(folder) is None
     assert "ArcadeDB Server" in run_command("graphdb.server", "logs", "--lines", "1000").stdout
     assert "not running" in run_command("graphdb.server", "stop").stdout

@@ -103,7 +103,7 @@ def test_life_of_a_server(own_engine, monkeypatch):
         assert password not in repr(store)
     assert server.uri in command("status").stdout
     assert command("stop").stdout == "stopped\n"
-    assert not running.is_running()
+    assert not server.is_alive
     assert process.running(folder) is None
     assert "not running" in command("stop").stdout
     with graphdb.connect() as store:
