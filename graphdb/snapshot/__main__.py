@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 from graphdb import connect
-from graphdb.console import print_table, run, say
+from graphdb.console import note, print_table, run, say
 from graphdb.content import content_hash
 from graphdb.errors import GraphError
 from graphdb.export import read_tables
 from graphdb.meta import read_meta
 from graphdb.schema import EdgeType, NodeType
-from graphdb.snapshot.topology import Snapshot
+from graphdb.snapshot.live import read_snapshot
 from graphdb.workspace import Workspace
 
 
@@ -33,6 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="EDGE_TYPE",
         help="leave out this edge type; may be given again",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read every property as well, and name the graph by what it holds now, not by what was loaded: "
+        "for a graph that somebody has edited by hand",
+    )
     return parser
 
 
@@ -44,9 +50,11 @@ def main(arguments: argparse.Namespace) -> None:
         if meta is None or meta.state != "complete":
             state = "empty" if meta is None else "half loaded"
             raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
-        tables = read_tables(store)
-    edge_types = [edge_type for edge_type in EdgeType if edge_type not in arguments.without]
-    snapshot = Snapshot.from_tables(tables, content_hash(tables), edge_types)
+        edge_types = [edge_type for edge_type in EdgeType if edge_type not in arguments.without]
+        graph_hash = content_hash(read_tables(store)) if arguments.verify else meta.content_hash
+        snapshot = read_snapshot(store, edge_types, graph_hash=graph_hash)
+        if arguments.verify and graph_hash != meta.content_hash:
+            note("the graph is not what was loaded: somebody has changed it since")
     folder = arguments.out or Workspace.default().snapshot
     snapshot.save(folder, edge_types=edge_types)
     isolated = {node_type: int((snapshot.degree[snapshot.nodes(node_type)] == 0).sum()) for node_type in NodeType}

@@ -36,8 +36,11 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, meta: object) -> None:
 
     monkeypatch.setattr(command, "connect", connect)
     monkeypatch.setattr(command, "read_meta", lambda _: meta)
-    monkeypatch.setattr(command, "read_tables", lambda _: TABLES)
-    monkeypatch.setattr(command, "content_hash", lambda tables: "hash of these" if tables is TABLES else "of others")
+    monkeypatch.setattr(
+        command,
+        "read_snapshot",
+        lambda _, edge_types, graph_hash: Snapshot.from_tables(TABLES, graph_hash, edge_types),
+    )
 
 
 def call(*arguments: object) -> None:
@@ -47,7 +50,7 @@ def call(*arguments: object) -> None:
 def test_the_snapshot_of_the_graph_goes_to_the_workspace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stand_in(monkeypatch, SimpleNamespace(state="complete"))
+    stand_in(monkeypatch, SimpleNamespace(state="complete", content_hash="hash of these"))
     call()
     written = Snapshot.load(Workspace.default().snapshot)
     assert (written.id, written.graph_hash) == (Snapshot.from_tables(TABLES).id, "hash of these")
@@ -58,7 +61,7 @@ def test_the_snapshot_of_the_graph_goes_to_the_workspace(
 
 
 def test_an_edge_type_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, SimpleNamespace(state="complete"))
+    stand_in(monkeypatch, SimpleNamespace(state="complete", content_hash="hash of these"))
     call("--without", "TARGETS", "--out", tmp_path / "here")
     assert Snapshot.load(tmp_path / "here").id == Snapshot.from_tables(TABLES, edge_types=[EdgeType.BINDS]).id
 

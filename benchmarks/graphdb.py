@@ -1,14 +1,15 @@
-"""Rates of the graph: nodes/s and edges/s loaded, export, content hash, a second load, and nearest neighbours.
+"""Rates of the graph on both engines: load, export, topology, second load, neighbourhoods, nearest neighbours.
 
 The graph is random and of the paper's size (276,855 nodes and 366,384 edges; InfoAlign, arXiv 2406.12056), with the
-properties that an ingest writes. It goes to an embedded graph in a temporary folder, or with ``--uri`` to a server,
-whose graph must be empty and is emptied again.
+properties that an ingest writes. It goes to a server of each engine in a temporary folder, or with ``--uri`` to another
+server, whose graph must be empty and is emptied again.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,18 +21,22 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import write_report
-from graphdb import connect, process
+from graphdb import connect, engines, process
 from graphdb.console import note, print_table, run, say
 from graphdb.content import content_hash
+from graphdb.engines import ENGINE_NAMES, EngineName
 from graphdb.errors import InputError
 from graphdb.export import read_tables
 from graphdb.meta import read_meta
+from graphdb.process import free_ports
 from graphdb.schema import EDGES, EMBEDDING_DIMENSION, META_LABEL, NODES, EdgeType, NodeType
+from graphdb.snapshot.live import read_snapshot
 from graphdb.store import GraphStore
 from graphdb.sync import sync
 from graphdb.tables import EdgeKind, GraphTables
 from graphdb.vectors import nearest, publish
 from graphdb.workspace import Workspace
+from queries.neighbourhood import neighbourhood
 
 NODE_COUNTS = {
     NodeType.MOLECULE: 129_592,
@@ -56,20 +61,31 @@ SPACE = "bench-1"
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the arguments of this benchmark."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.graphdb", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the rates to this file")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the graph, the paper's being 1 (default: 1)")
+    parser.add_argument("--engine", choices=ENGINE_NAMES, action="append", help="default: both, one after the other")
     parser.add_argument("--uri", help="a server to load into; user and password from NEO4J_USERNAME, NEO4J_PASSWORD")
     return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure, print, and write the report."""
-    with _empty_graph(arguments.uri) as store:
-        rows = measure(store, arguments.scale)
-    print_table("Graph", ["what", "value", "unit"], [[row["name"], row["value"], row["unit"]] for row in rows])
+    rows: list[dict[str, Any]] = []
+    for engine in [None] if arguments.uri else arguments.engine or ENGINE_NAMES:
+        with _empty_graph(arguments.uri, engine) as store:
+            rows += measure(store, arguments.scale)
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    found = list(dict.fromkeys(row["engine"] for row in rows))
+    values = {(row["name"], row["engine"]): row for row in rows}
+    units = {row["name"]: row["unit"] for row in rows}
+    table = [
+        [name, *(values[name, engine]["value"] if (name, engine) in values else "" for engine in found), units[name]]
+        for name in names
+    ]
+    print_table("Graph", ["what", *found, "unit"], table)
     if arguments.json:
-        write_report(arguments.json, "load", rows)
+        write_report(arguments.json, "graphdb", rows)
         say(f"written to {arguments.json}")
 
 
@@ -98,10 +114,22 @@ def measure(store: GraphStore, scale: float) -> list[dict[str, Any]]:
     add("graph loaded, read back and verified (nodes, then edges)", 1, "s", time.perf_counter() - loaded)
     read_tables(store)
     add("graph exported", 1, "s")
+    read_snapshot(store)
+    add("topology exported", 1, "s")
+    rng = np.random.default_rng(1)
+    for name, look in LOOKS.items():
+        molecules = rng.choice(tables.nodes[NodeType.MOLECULE]["inchikey"], QUERIES).tolist()
+        look(store, molecules[0])
+        seconds = []
+        for molecule in molecules:
+            started = time.perf_counter()
+            look(store, molecule)
+            seconds.append(time.perf_counter() - started)
+        add(name, 1, "ms", statistics.median(seconds))
+    started = time.perf_counter()
     if sync(store, tables, sources=["bench"]).content_hash != wanted:
         raise AssertionError("the graph does not hold what was written")
     add("second load, nothing to write", 1, "s")
-    rng = np.random.default_rng(1)
     keys = tables.nodes[NodeType.MOLECULE]["inchikey"].tolist()[:VECTORS]
     vectors = rng.standard_normal((len(keys), EMBEDDING_DIMENSION), dtype=np.float32)
     started = time.perf_counter()
@@ -113,6 +141,20 @@ def measure(store: GraphStore, scale: float) -> list[dict[str, Any]]:
         nearest(store, vector, 10)
     add("nearest-neighbour query", min(QUERIES, len(vectors)), "ms")
     return rows
+
+
+def _three_hops(store: GraphStore, molecule: str) -> None:
+    store.read("MATCH (m:Molecule {inchikey: $key})-[*1..3]-(n) RETURN count(DISTINCT n) AS count", key=molecule)
+
+
+def _neighbourhood(store: GraphStore, molecule: str) -> None:
+    neighbourhood(store, molecule, hops=3)
+
+
+LOOKS = {
+    "3-hop neighbourhood, one query, median": _three_hops,
+    "3-hop neighbourhood, heaviest paths and their edges as tables (queries.neighbourhood), median": _neighbourhood,
+}
 
 
 def random_tables(scale: float, seed: int = 0) -> GraphTables:
@@ -161,7 +203,7 @@ def random_tables(scale: float, seed: int = 0) -> GraphTables:
 
 
 @contextmanager
-def _empty_graph(uri: str | None) -> Iterator[GraphStore]:
+def _empty_graph(uri: str | None, engine: EngineName | None) -> Iterator[GraphStore]:
     if uri is not None:
         with connect(uri) as store:
             if read_meta(store) is not None or any(store.node_counts().values()):
@@ -173,14 +215,18 @@ def _empty_graph(uri: str | None) -> Iterator[GraphStore]:
                 store.write(f"MATCH (m:{META_LABEL}) DELETE m")
         return
     with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
         os.environ["NEO4J_URI"] = ""  # wins over an .env file
         os.environ["INFOALIGN_WORKSPACE"] = folder
-        graph = Workspace.default().graph
+        os.environ["INFOALIGN_ENGINE"] = engine or ""
         try:
+            started = time.perf_counter()
+            engines.start(workspace, engine, port=free_ports(1)[0] if engine == "neo4j" else None)
+            note(f"{engine}: started in {time.perf_counter() - started:.1f} s")
             with connect() as store:
                 yield store
         finally:
-            process.stop(graph)
+            process.stop(engines.folder_of(workspace, engines.chosen(workspace)))
 
 
 if __name__ == "__main__":
