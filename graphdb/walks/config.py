@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -10,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import InputError
+from graphdb.schema import EdgeType
+from graphdb.snapshot import Snapshot
+
+# Beyond it a walk only goes to and fro, or never does.
+LEAST_FACTOR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,12 @@ class WalkConfig:
         False: a step goes to each neighbour with probability 1 / degree. True: in proportion to the edges' weights.
     seed
         Seed of the random numbers.
+    p, q
+        Return and in-out parameter of node2vec (Grover and Leskovec 2016, arXiv 1607.00653): a step from v, after one
+        from t to v, weighs 1 / p if it goes back to t, 1 if it goes to a neighbour of t, else 1 / q, times what it
+        weighs without them. 1 and 1, the default, are the walks of the paper.
+    edge_types
+        Walk along edges of these types alone; None for all of the snapshot.
 
     Raises
     ------
@@ -37,6 +48,9 @@ class WalkConfig:
     walks_per_node: int = 1
     weighted: bool = False
     seed: int = 0
+    p: float = 1.0
+    q: float = 1.0
+    edge_types: tuple[EdgeType, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("length", 0), ("walks_per_node", 1), ("seed", 0)):
@@ -45,6 +59,27 @@ class WalkConfig:
                 raise InputError(f"walks: {name} must be a whole number from {least}, got {value!r}")
         if not isinstance(self.weighted, bool):
             raise InputError(f"walks: weighted must be true or false, got {self.weighted!r}")
+        for name in ("p", "q"):
+            value = getattr(self, name)
+            if (
+                not isinstance(value, int | float)
+                or isinstance(value, bool)
+                or not LEAST_FACTOR <= value <= 1 / LEAST_FACTOR
+            ):
+                raise InputError(
+                    f"walks: {name} must be a number from {LEAST_FACTOR} to {1 / LEAST_FACTOR:g}, got {value!r}"
+                )
+        if self.edge_types is not None:
+            object.__setattr__(self, "edge_types", _edge_types(self.edge_types))
+
+    @property
+    def second_order(self) -> bool:
+        """Whether a step depends on the one before."""
+        return (self.p, self.q) != (1, 1)
+
+    def topology(self, snapshot: Snapshot) -> Snapshot:
+        """Return what is walked of a snapshot: all of it, or the edges of some types; the numbering is the same."""
+        return snapshot if self.edge_types is None else snapshot.of_edge_types(self.edge_types)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
@@ -53,6 +88,19 @@ class WalkConfig:
         if unknown:
             raise InputError(f"walks: unknown setting {unknown[0]!r}")
         return cls(**settings)
+
+
+def _edge_types(names: Any) -> tuple[EdgeType, ...]:
+    """Return edge types in the order of the schema, each once."""
+    known = {str(edge_type) for edge_type in EdgeType}
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InputError(f"walks: edge_types must be a list of edge types, got {names!r}")
+    wanted = list(names)
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        what = f"{unknown[0]!r} is no edge type" if unknown else "edge_types names none"
+        raise InputError(f"walks: {what}; there are {', '.join(EdgeType)}")
+    return tuple(edge_type for edge_type in EdgeType if edge_type in wanted)
 
 
 @dataclass(frozen=True, eq=False)
