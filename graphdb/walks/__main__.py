@@ -1,11 +1,12 @@
-"""``python -m graphdb.walks export``: walks from every molecule of the snapshot, as shards for training."""
+"""``python -m graphdb.walks export`` writes walks from every molecule as shards; ``explain`` shows those of one."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from graphdb.console import run, say
 from graphdb.errors import InputError
 from graphdb.files import sha256
 from graphdb.holdout import key_file, read_blocks, read_certificate
-from graphdb.schema import NodeType
+from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks import shards
-from graphdb.walks.config import WalkConfig
+from graphdb.walks.config import Sampler, WalkConfig
 from graphdb.workspace import Workspace
 
 # An InChIKey, or its first block, which stands for all stereoisomers and isotopes of the same skeleton.
@@ -34,13 +35,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m graphdb.walks", description="Random walks over the snapshot.")
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="write walks from every molecule as shards")
-    default = WalkConfig()
-    export.add_argument("--length", type=int, default=default.length, help="steps of a walk (default: %(default)s)")
+    _add_walk_arguments(export)
     export.add_argument(
-        "--walks-per-node", type=int, default=default.walks_per_node, help="walks a molecule (default: %(default)s)"
+        "--sampler",
+        choices=("memory", "cypher", "gds"),
+        default="memory",
+        help="who walks: this process over the snapshot (default), or the graph server, in Cypher or by its Graph Data "
+        "Science library",
     )
-    export.add_argument("--weighted", action="store_true", help="step in proportion to edge weights, not uniformly")
-    export.add_argument("--seed", type=int, default=default.seed, help="seed of the walks (default: %(default)s)")
+    export.add_argument("--uri", help="Bolt address of the graph for cypher and gds (default: as for all commands)")
     export.add_argument("--epochs", type=int, default=1, help="sets of walks to write (default: %(default)s)")
     export.add_argument("--shard-size", type=int, default=1_000_000, help="most walks in a file (default: %(default)s)")
     export.add_argument(
@@ -54,17 +57,57 @@ def build_parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--snapshot", type=Path, help="folder of the snapshot (default: snapshot/ in the workspace)")
     export.add_argument("--out", type=Path, help="folder to write (default: shards/ in the workspace)")
+    shown = commands.add_parser("explain", help="print the walks of one molecule, with the edges that they take")
+    shown.add_argument("molecule", help="InChIKey, or the name that the graph has")
+    shown.add_argument("--walks", type=int, default=3, help="how many (default: %(default)s)")
+    shown.add_argument("--epoch", type=int, default=0, help="of which epoch (default: %(default)s)")
+    _add_walk_arguments(shown)
+    shown.add_argument("--snapshot", type=Path, help="folder of the snapshot (default: snapshot/ in the workspace)")
+    shown.add_argument("--uri", help="Bolt address of the graph (default: as for all commands)")
     return parser
 
 
+def _add_walk_arguments(parser: argparse.ArgumentParser) -> None:
+    default = WalkConfig()
+    parser.add_argument("--length", type=int, default=default.length, help="steps of a walk (default: %(default)s)")
+    if parser.prog.endswith("export"):
+        parser.add_argument(
+            "--walks-per-node", type=int, default=default.walks_per_node, help="walks a molecule (default: %(default)s)"
+        )
+    parser.add_argument("--weighted", action="store_true", help="step in proportion to edge weights, not uniformly")
+    parser.add_argument("--seed", type=int, default=default.seed, help="seed of the walks (default: %(default)s)")
+    parser.add_argument("--p", type=float, default=default.p, help="node2vec's return parameter (default: %(default)s)")
+    parser.add_argument("--q", type=float, default=default.q, help="node2vec's in-out parameter (default: %(default)s)")
+    parser.add_argument(
+        "--edge-type",
+        dest="edge_types",
+        action="append",
+        choices=list(EdgeType),
+        metavar="EDGE_TYPE",
+        help="walk along edges of this type alone; may be given again",
+    )
+
+
 def main(arguments: argparse.Namespace) -> None:
-    """Export walks."""
+    """Do what is asked."""
     config = WalkConfig(
         length=arguments.length,
-        walks_per_node=arguments.walks_per_node,
+        walks_per_node=arguments.walks if arguments.command == "explain" else arguments.walks_per_node,
         weighted=arguments.weighted,
         seed=arguments.seed,
+        p=arguments.p,
+        q=arguments.q,
+        edge_types=arguments.edge_types,
     )
+    if arguments.command == "explain":
+        from graphdb.walks.explain import show
+
+        show(arguments, config)
+    else:
+        _export(arguments, config)
+
+
+def _export(arguments: argparse.Namespace, config: WalkConfig) -> None:
     workspace = Workspace.default()
     snapshot = Snapshot.load(arguments.snapshot or workspace.snapshot)
     folder = arguments.out or workspace.shards
@@ -81,21 +124,24 @@ def main(arguments: argparse.Namespace) -> None:
         for path, keys in zip(arguments.exclude, listed, strict=True)
     ]
     started = time.perf_counter()
-    about = shards.write(
-        folder,
-        snapshot,
-        starts,
-        config,
-        epochs=arguments.epochs,
-        shard_size=arguments.shard_size,
-        excluded=excluded,
-        holdout={"files": files, "data_sets": [asdict(item) for item in certified]},
-    )
+    with _sampler(arguments, snapshot, config, excluded) as sampler:
+        about = shards.write(
+            folder,
+            snapshot,
+            starts,
+            config,
+            epochs=arguments.epochs,
+            shard_size=arguments.shard_size,
+            excluded=excluded,
+            holdout={"files": files, "data_sets": [asdict(item) for item in certified]},
+            sampler=sampler,
+        )
     seconds = time.perf_counter() - started
     walks = about["epochs"] * about["walks_per_epoch"]
     say(
         f"{walks:,} {'weighted' if config.weighted else 'uniform'} walks from {len(starts):,} molecules "
-        f"({about['epochs']} epochs), {about['mean_steps']:.2f} of {config.length} steps on average"
+        f"({about['epochs']} epochs) by the sampler {about['sampler']}, {about['mean_steps']:.2f} of {config.length} "
+        "steps on average"
     )
     if arguments.exclude:
         say(f"{len(excluded):,} molecules excluded; the files name {sum(map(len, listed)):,}")
@@ -104,6 +150,24 @@ def main(arguments: argparse.Namespace) -> None:
     say(
         f"walked and written at {walks / seconds:,.0f} walks/s: {folder} ({len(about['files'])} files, {seconds:.1f} s)"
     )
+
+
+@contextmanager
+def _sampler(
+    arguments: argparse.Namespace, snapshot: Snapshot, config: WalkConfig, excluded: npt.NDArray[np.int32]
+) -> Iterator[Sampler | None]:
+    """Open the sampler that was asked for; None stands for that in memory."""
+    if arguments.sampler == "memory":
+        yield None
+        return
+    # Not before: what trains has no database driver.
+    from graphdb import connect
+    from graphdb.walks.cypher import CypherSampler
+    from graphdb.walks.gds import GdsSampler
+
+    make = CypherSampler if arguments.sampler == "cypher" else GdsSampler
+    with connect(arguments.uri, read_only=True) as store, make(store, snapshot, config, excluded) as sampler:
+        yield sampler
 
 
 def read_keys(path: Path) -> list[str]:

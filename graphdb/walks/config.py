@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,7 @@ class WalkConfig:
                 raise InputError(
                     f"walks: {name} must be a number from {LEAST_FACTOR} to {1 / LEAST_FACTOR:g}, got {value!r}"
                 )
+            object.__setattr__(self, name, float(value))
         if self.edge_types is not None:
             object.__setattr__(self, "edge_types", _edge_types(self.edge_types))
 
@@ -98,8 +99,8 @@ def _edge_types(names: Any) -> tuple[EdgeType, ...]:
     wanted = list(names)
     unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
-        what = f"{unknown[0]!r} is no edge type" if unknown else "edge_types names none"
-        raise InputError(f"walks: {what}; there are {', '.join(EdgeType)}")
+        what = f"{unknown[0]!r} is no edge type" if unknown else "none is named"
+        raise InputError(f"walks: edge_types: {what}; there are {', '.join(EdgeType)}")
     return tuple(edge_type for edge_type in EdgeType if edge_type in wanted)
 
 
@@ -147,3 +148,19 @@ class Walks:
     def take(self, rows: npt.NDArray[np.integer[Any]] | slice) -> Walks:
         """Return the walks `rows` in this order."""
         return Walks(self.nodes[rows], self.path_weights[rows])
+
+
+class Sampler(Protocol):
+    """Who walks over one topology with one configuration.
+
+    Attributes
+    ----------
+    name
+        ``memory``, ``cypher`` or ``gds``, for manifests.
+    """
+
+    name: str
+
+    def sample(self, starts: npt.ArrayLike, epoch: int = 0) -> Walks:
+        """Walk from every start; each epoch has walks of its own."""
+        ...

@@ -48,7 +48,7 @@ class CypherSampler:
         If the snapshot is of another graph.
     """
 
-    reproducible = True
+    name = "cypher"
 
     def __init__(self, store: GraphStore, snapshot: Snapshot, config: WalkConfig, excluded: npt.ArrayLike = ()) -> None:
         if config.second_order:

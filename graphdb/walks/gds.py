@@ -51,7 +51,7 @@ class GdsSampler:
         If the snapshot is of another graph.
     """
 
-    reproducible = True
+    name = "gds"
 
     def __init__(self, store: GraphStore, snapshot: Snapshot, config: WalkConfig, excluded: npt.ArrayLike = ()) -> None:
         require_gds(store)

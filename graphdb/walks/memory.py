@@ -123,6 +123,20 @@ def _restricted(snapshot: Snapshot, config: WalkConfig) -> Snapshot:
     return known[config.edge_types]
 
 
+class MemorySampler:
+    """Walks over a topology in memory; see `sample`."""
+
+    name = "memory"
+
+    def __init__(self, topology: Snapshot, config: WalkConfig) -> None:
+        self._topology = topology
+        self._config = config
+
+    def sample(self, starts: npt.ArrayLike, epoch: int = 0) -> Walks:
+        """Walk from every start."""
+        return sample(self._topology, starts, self._config, epoch)
+
+
 class AliasTable(NamedTuple):
     """Walker's alias tables of all nodes, aligned with ``Snapshot.indices``.
 

@@ -22,8 +22,8 @@ from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_manifest, replacing_folder, sha256, write_manifest
 from graphdb.schema import SCHEMA_VERSION
 from graphdb.snapshot import Snapshot
-from graphdb.walks.config import WalkConfig, Walks
-from graphdb.walks.memory import sample
+from graphdb.walks.config import Sampler, WalkConfig, Walks
+from graphdb.walks.memory import MemorySampler
 
 KIND = "walk export"
 MADE_BY = "python -m graphdb.walks export"
@@ -39,6 +39,7 @@ def write(
     shard_size: int = 1_000_000,
     excluded: npt.ArrayLike = (),
     holdout: Mapping[str, Any] | None = None,
+    sampler: Sampler | None = None,
 ) -> dict[str, Any]:
     """Walk and write the shards to `folder`, all or nothing.
 
@@ -60,13 +61,16 @@ def write(
         Node numbers that no walk may touch: they are taken out of the topology, and none may be a start.
     holdout
         What they are and why, for the manifest.
+    sampler
+        Who walks; it must have been told of the same snapshot, configuration and excluded nodes. Default: the sampler
+        in memory.
 
     Returns
     -------
     dict
         Content of the manifest: ``snapshot_id`` (of `snapshot`, whose numbering walks use), ``topology_id`` (what was
         walked: the snapshot without the excluded nodes), ``graph_hash``, ``config``, ``epochs``, ``walks_per_epoch``,
-        ``mean_steps``, ``excluded``, ``files``.
+        ``sampler``, ``mean_steps``, ``excluded``, ``files``.
 
     Raises
     ------
@@ -79,6 +83,7 @@ def write(
     left_out = np.unique(checked_numbers(excluded, snapshot.number_of_nodes))
     _require_usable(first_nodes, left_out, snapshot)
     topology = snapshot.without(left_out) if len(left_out) else snapshot
+    walker = sampler or MemorySampler(topology, config)
     files, steps = [], 0
     with replacing_folder(Path(folder)) as temporary, progress() as bar:
         task = bar.add_task("walking", total=epochs * len(first_nodes) * config.walks_per_node)
@@ -86,7 +91,7 @@ def write(
         starts_a_file = max(1, shard_size // config.walks_per_node)
         for epoch in range(epochs):
             for number, begin in enumerate(range(0, len(first_nodes), starts_a_file)):
-                walks = sample(topology, first_nodes[begin : begin + starts_a_file], config, epoch)
+                walks = walker.sample(first_nodes[begin : begin + starts_a_file], epoch)
                 path = temporary / f"epoch-{epoch:04d}-shard-{number:04d}.parquet"
                 pq.write_table(to_table(walks, epoch), path, compression="zstd")
                 about = {"epoch": epoch, "walks": len(walks), "bytes": path.stat().st_size, "sha256": sha256(path)}
@@ -97,7 +102,8 @@ def write(
         content: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "snapshot_id": snapshot.id,
-            "topology_id": topology.id,
+            "topology_id": config.topology(topology).id,
+            "sampler": walker.name,
             "graph_hash": snapshot.graph_hash,
             "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
             "epochs": epochs,
@@ -182,9 +188,14 @@ class ShardReader:
         """Node numbers that were taken out of the topology before walking."""
         return np.array(self.manifest.get("excluded", []), dtype=np.int32)
 
-    def number_of_batches(self, batch_size: int) -> int:
-        """Return how many batches an epoch has; the last may be smaller."""
-        return -(-self.number_of_walks // batch_size)
+    @property
+    def sampler(self) -> str:
+        """Who walked: ``memory``, ``cypher`` or ``gds``."""
+        return str(self.manifest.get("sampler", "memory"))
+
+    def number_of_batches(self, batch_size: int, world_size: int = 1) -> int:
+        """Return how many batches an epoch has for each of `world_size` ranks; the last may be smaller."""
+        return -(-self.number_of_walks // (batch_size * world_size))
 
     def read(self, epoch: int) -> Walks:
         """Return the walks of an epoch, in the order of the starts; after the last stored epoch comes the first.
@@ -202,17 +213,23 @@ class ShardReader:
             np.concatenate([np.empty((0, width), np.float32), *(part.path_weights for part in parts)]),
         )
 
-    def batches(self, batch_size: int, seed: int, epoch: int, start_batch: int = 0) -> Iterator[Walks]:
+    def batches(
+        self, batch_size: int, seed: int, epoch: int, start_batch: int = 0, *, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Walks]:
         """Yield the walks of an epoch in batches, shuffled by (seed, epoch).
 
         Parameters
         ----------
         batch_size
-            Walks in a batch; the last may have fewer.
+            Walks in a batch of a rank; the last may have fewer.
         seed, epoch
             They alone determine the order.
         start_batch
             Batches to leave out at the beginning: how a run goes on in the middle of an epoch.
+        rank, world_size
+            Which of how many processes asks. Batch k of all ranks together is batch k of one process whose batches are
+            `world_size` times as large; no walk is given twice, and none is left out. All ranks have the same number
+            of batches; those of the last one may differ in size, and may be empty where there is nothing left.
 
         Raises
         ------
@@ -223,10 +240,13 @@ class ShardReader:
         """
         if batch_size < 1 or start_batch < 0 or seed < 0 or epoch < 0:
             raise InputError("walks: batch size must be at least 1; seed, epoch and first batch at least 0")
+        if not 0 <= rank < world_size:
+            raise InputError(f"walks: rank must lie from 0 to world size - 1, got rank {rank} of {world_size}")
         walks = self.read(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(walks))
-        for begin in range(start_batch * batch_size, len(walks), batch_size):
-            yield walks.take(order[begin : begin + batch_size])
+        together = batch_size * world_size
+        for begin in range(start_batch * together, len(walks), together):
+            yield walks.take(order[begin : begin + together][rank::world_size])
 
     def _read(self, about: Mapping[str, Any]) -> Walks:
         path = self.folder / about["name"]

@@ -13,6 +13,7 @@ import pytest
 from graphdb.errors import InputError
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
+from graphdb.walks import WalkConfig
 from graphdb.walks.__main__ import build_parser, main, read_keys
 from graphdb.walks.memory import sample
 from graphdb.walks.shards import ShardReader
@@ -50,7 +51,7 @@ def test_export_with_defaults(snapshot: Snapshot, capsys: pytest.CaptureFixture[
         reader.read(0).nodes, sample(snapshot, snapshot.nodes(NodeType.MOLECULE), reader.config).nodes
     )
     said = capsys.readouterr().out
-    assert "4 uniform walks from 4 molecules (1 epochs), 4.00 of 4 steps on average" in said
+    assert "4 uniform walks from 4 molecules (1 epochs) by the sampler memory, 4.00 of 4 steps on average" in said
     assert "walks/s" in said
     assert str(Workspace.default().shards) in said
 
@@ -59,10 +60,19 @@ def test_export_with_everything(snapshot: Snapshot, tmp_path: Path, capsys: pyte
     keys = tmp_path / "benchmark.txt"
     keys.write_text(f"# molecules of a benchmark\n\n{KEYS[2]}  # one\nZZZZZZZZZZZZZZ-BBBBBBBBBB-N\n")
     out = tmp_path / "walks"
-    settings = ["--length=2", "--walks-per-node=3", "--weighted", "--seed=5", "--epochs=2", "--shard-size=6"]
+    settings = [
+        "--length=2",
+        "--walks-per-node=3",
+        "--weighted",
+        "--seed=5",
+        "--epochs=2",
+        "--shard-size=6",
+        "--p=2",
+        "--q=0.5",
+    ]
     export(*settings, "--out", out, "--exclude", keys)
     reader = ShardReader(out, snapshot)
-    assert vars(reader.config) == {"length": 2, "walks_per_node": 3, "weighted": True, "seed": 5}
+    assert reader.config == WalkConfig(length=2, walks_per_node=3, weighted=True, seed=5, p=2.0, q=0.5)
     assert reader.excluded.tolist() == [2]
     assert reader.manifest["holdout"]["files"][0]["keys"] == 2
     for epoch in (0, 1):

@@ -213,7 +213,21 @@ def test_an_epoch_is_not_negative() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"length": -1}, {"length": 2.0}, {"walks_per_node": 0}, {"seed": -1}, {"seed": True}, {"weighted": 1}, {"p": 1}],
+    [
+        {"length": -1},
+        {"length": 2.0},
+        {"walks_per_node": 0},
+        {"seed": -1},
+        {"seed": True},
+        {"weighted": 1},
+        {"p": 0},
+        {"q": float("nan")},
+        {"p": "1"},
+        {"edge_types": ()},
+        {"edge_types": "BINDS"},
+        {"edge_types": ["LIKES"]},
+        {"r": 1},
+    ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(InputError, match="walks: .*" + next(iter(settings))):

@@ -11,7 +11,7 @@ import pytest
 
 from graphdb.errors import ArtefactError, InputError
 from graphdb.snapshot import Snapshot
-from graphdb.walks import WalkConfig, Walks, sample, shards
+from graphdb.walks import WalkConfig, Walks, memory, sample, shards
 
 CONFIG = WalkConfig(length=3, walks_per_node=2, weighted=True, seed=4)
 STARTS = np.arange(50)
@@ -89,7 +89,9 @@ def test_the_manifest_counts(folder: Path) -> None:
     assert manifest["mean_steps"] == pytest.approx(steps.mean())
     assert manifest["walks_per_epoch"] == 100
     assert sum(about["walks"] for about in manifest["files"]) == 200
-    assert manifest["config"] == {"length": 3, "walks_per_node": 2, "weighted": True, "seed": 4}
+    expected = {"length": 3, "walks_per_node": 2, "weighted": True, "seed": 4, "p": 1.0, "q": 1.0, "edge_types": None}
+    assert manifest["config"] == expected
+    assert manifest["sampler"] == "memory"
 
 
 def test_batches_are_a_seeded_permutation_of_the_epoch(folder: Path) -> None:
@@ -102,6 +104,28 @@ def test_batches_are_a_seeded_permutation_of_the_epoch(folder: Path) -> None:
     expected = np.concatenate([whole.nodes, whole.path_weights], axis=1)
     assert (joined != expected).any()
     np.testing.assert_array_equal(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 7])
+@pytest.mark.parametrize("start_batch", [0, 2])
+def test_ranks_share_an_epoch_without_overlap(folder: Path, world_size: int, start_batch: int) -> None:
+    reader = shards.ShardReader(folder)
+    ranks = [list(reader.batches(8, 1, 1, start_batch, rank=rank, world_size=world_size)) for rank in range(world_size)]
+    whole = list(reader.batches(8 * world_size, 1, 1, start_batch))
+    number = reader.number_of_batches(8, world_size) - start_batch
+    assert {len(batches) for batches in ranks} == {number} == {len(whole)}
+    for step in range(number):
+        parts = np.concatenate([np.concatenate([b[step].nodes, b[step].path_weights], axis=1) for b in ranks])
+        expected = np.concatenate([whole[step].nodes, whole[step].path_weights], axis=1)
+        np.testing.assert_array_equal(parts[np.lexsort(parts.T)], expected[np.lexsort(expected.T)])
+        sizes = [len(batches[step]) for batches in ranks]
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(("rank", "world_size"), [(1, 1), (-1, 2), (0, 0)])
+def test_rank_that_is_none_is_refused(folder: Path, rank: int, world_size: int) -> None:
+    with pytest.raises(InputError, match="rank"):
+        next(shards.ShardReader(folder).batches(8, 1, 0, rank=rank, world_size=world_size))
 
 
 def test_batches_depend_on_seed_and_epoch_alone(folder: Path) -> None:
@@ -195,7 +219,7 @@ def test_a_failure_on_the_way_leaves_the_old_shards(folder: Path, monkeypatch: p
             raise KeyboardInterrupt
         return sample(*arguments)
 
-    monkeypatch.setattr(shards, "sample", fail_at_third)
+    monkeypatch.setattr(memory, "sample", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
         shards.write(folder, graph(), STARTS, WalkConfig(seed=99), shard_size=10)
     assert shards.ShardReader(folder).manifest == before
