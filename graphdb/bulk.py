@@ -7,12 +7,13 @@ database, so this is for a graph that is made anew; `graphdb.sync` is for every 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from graphdb.content import columns_of, edge_columns
@@ -134,8 +135,9 @@ class _Table:
         for name, values in columns.items():
             kind = types[name]
             if kind == "strings":
-                values = [None if value is None else _joined(name, value) for value in values]
-            column = pa.array(values, _ARROW[kind])
+                column = pa.array([None if value is None else _joined(name, value) for value in values], pa.string())
+            else:
+                column = pa.array(values, _ARROW[kind])
             if kind in {"string", "strings"}:
                 multiline |= any("\n" in value or "\r" in value for value in values if value is not None)
             elif kind == "float":
@@ -173,7 +175,7 @@ def _joined(name: str, values: Sequence[str]) -> str:
 
 def _java_floats(column: pa.Array) -> pa.Array:
     """Return floats; where one is infinite, as texts that Java reads."""
-    values: Iterator[float | None] = (value.as_py() for value in column)
-    if not pa.compute.any(pa.compute.is_inf(column)).as_py():
+    if not pc.any(pc.is_inf(column)).as_py():
         return column
-    return pa.array([None if value is None else repr(value).replace("inf", "Infinity") for value in values])
+    texts = (None if value is None else repr(value).replace("inf", "Infinity") for value in column.to_pylist())
+    return pa.array(texts, pa.string())
