@@ -46,6 +46,7 @@ _META: Mapping[str, PropertyType] = {
     "sources": "strings",
     "state": "string",
     "content_hash": "string",
+    "target": "string",
     "schema_version": "integer",
     "version": "integer",
     "updated": "string",

@@ -30,12 +30,15 @@ class GraphMeta:
     version
         Raised by everything that changes the graph, at the begin and at the end of a load; never lowered. Two
         descriptions that differ in it alone are equal: they describe the same graph.
+    target
+        While it is loading, the content hash that it will have.
     """
 
     sources: tuple[str, ...]
     state: State
     content_hash: str = ""
     version: int = field(default=0, compare=False)
+    target: str = field(default="", compare=False)
 
 
 def read_meta(store: GraphStore) -> GraphMeta | None:
@@ -48,7 +51,7 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
     """
     rows = store.read(
         f"MATCH (m:{META_LABEL}) RETURN m.sources AS sources, m.state AS state, m.content_hash AS content_hash, "
-        "m.schema_version AS schema_version, m.version AS version"
+        "m.schema_version AS schema_version, m.version AS version, m.target AS target"
     )
     if not rows:
         return None
@@ -58,7 +61,9 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
             f"the graph at {store.uri} has schema version {row['schema_version']}, "
             f"this platform writes {SCHEMA_VERSION}; load it into an empty graph"
         )
-    return GraphMeta(tuple(row["sources"] or ()), row["state"], row["content_hash"] or "", row["version"] or 0)
+    return GraphMeta(
+        tuple(row["sources"] or ()), row["state"], row["content_hash"] or "", row["version"] or 0, row["target"] or ""
+    )
 
 
 def properties_of(meta: GraphMeta) -> dict[str, Any]:
@@ -98,6 +103,7 @@ def _described(meta: GraphMeta) -> Mapping[str, Any]:
         "sources": list(meta.sources),
         "state": meta.state,
         "content_hash": meta.content_hash,
+        "target": meta.target,
         "schema_version": SCHEMA_VERSION,
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
     }
