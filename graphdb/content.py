@@ -64,25 +64,36 @@ def rows_of(table: pd.DataFrame | None, properties: Mapping[str, PropertyType], 
     GraphError
         If a value is of another type than the schema says.
     """
+    columns = columns_of(table, properties, strict=strict)
+    names = list(columns)
+    return [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def columns_of(
+    table: pd.DataFrame | None, properties: Mapping[str, PropertyType], *, strict: bool = True
+) -> dict[str, list[Any]]:
+    """Return the columns of a table as the database keeps them: plain values, None for what is missing.
+
+    Parameters and errors are those of `rows_of`. Names are in alphabetical order; an empty table has no columns.
+    """
     if table is None or table.empty:
-        return []
+        return {}
     unknown = set(table.columns) - set(properties)
     if unknown:
         raise ValueError(f"columns that the schema does not know: {sorted(unknown)}")
-    names = sorted(table.columns)
-    columns = []
-    for name in names:
+    columns = {}
+    for name in sorted(table.columns):
         values = table[name].tolist()
         try:
-            columns.append(_plain_column(values, properties[name]))
+            columns[name] = _plain_column(values, properties[name])
         except (ValueError, TypeError, OverflowError) as error:
             if strict:
                 raise GraphError(f"property {name}: {error}") from None
-            columns.append([_plain_or_raw(value, properties[name]) for value in values])
-    return [
-        {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        for values in zip(*columns, strict=True)
-    ]
+            columns[name] = [_plain_or_raw(value, properties[name]) for value in values]
+    return columns
 
 
 def plain(value: Any, kind: PropertyType) -> Any:

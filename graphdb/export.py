@@ -5,18 +5,15 @@ The server collects the rows of a page into one list: a record for each of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import pandas as pd
 
 from graphdb.schema import EDGES, NODES, NodeType, PropertyType
 from graphdb.store import GraphStore
-from graphdb.tables import EdgeKind, GraphTables
+from graphdb.tables import EdgeKind, GraphTables, TablesWhenAsked
 
 PAGE = 50_000
-
-Key = TypeVar("Key")
 
 
 def read_tables(store: GraphStore) -> GraphTables:
@@ -37,8 +34,8 @@ def stored_tables(store: GraphStore) -> GraphTables:
     """
     kinds = [EdgeKind(edge_type, *ends) for edge_type, schema in EDGES.items() for ends in schema.endpoints]
     return GraphTables(
-        _ReadWhenAsked(list(NODES), lambda node_type: read_nodes(store, node_type)),
-        _ReadWhenAsked(kinds, lambda kind: read_edges(store, kind)),
+        TablesWhenAsked(list(NODES), lambda node_type: read_nodes(store, node_type)),
+        TablesWhenAsked(kinds, lambda kind: read_edges(store, kind)),
     )
 
 
@@ -59,25 +56,6 @@ def read_edges(store: GraphStore, kind: EdgeKind) -> pd.DataFrame:
     match = f"MATCH (a:{kind.source})-[r:{kind.edge_type}]->(b:{kind.target}) WHERE {whole}"
     ends: dict[str, PropertyType] = {"src": source.key_type, "dst": target.key_type}
     return _typed(_read(store, match, fields, None), {**ends, **schema.properties})
-
-
-class _ReadWhenAsked(Mapping[Key, pd.DataFrame]):
-    """Tables by a key, none of which is kept."""
-
-    def __init__(self, keys: Sequence[Key], read: Callable[[Key], pd.DataFrame]) -> None:
-        self._keys = keys
-        self._read = read
-
-    def __getitem__(self, key: Key) -> pd.DataFrame:
-        if key not in self._keys:
-            raise KeyError(key)
-        return self._read(key)
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
 
 
 def _read(store: GraphStore, match: str, fields: Mapping[str, str], order: str | None) -> pd.DataFrame:

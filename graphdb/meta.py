@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from graphdb.errors import ArtefactError
 from graphdb.schema import META_LABEL, SCHEMA_VERSION
 from graphdb.store import GraphStore
 
 State = Literal["loading", "complete"]
+NAME = "context graph"
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,19 @@ class GraphMeta:
     state
         ``loading`` from the first write of a load to its end; a graph left in it needs the same command again.
     content_hash
-        Of the graph when it was complete; "" while it is loading.
+        Of the graph when it was complete; "" while it is loading, and after `touch`.
+    version
+        Raised by everything that changes the graph, at the begin and at the end of a load; never lowered. Two
+        descriptions that differ in it alone are equal: they describe the same graph.
+    target
+        While it is loading, the content hash that it will have.
     """
 
     sources: tuple[str, ...]
     state: State
     content_hash: str = ""
+    version: int = field(default=0, compare=False)
+    target: str = field(default="", compare=False)
 
 
 def read_meta(store: GraphStore) -> GraphMeta | None:
@@ -42,7 +51,7 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
     """
     rows = store.read(
         f"MATCH (m:{META_LABEL}) RETURN m.sources AS sources, m.state AS state, m.content_hash AS content_hash, "
-        "m.schema_version AS schema_version"
+        "m.schema_version AS schema_version, m.version AS version, m.target AS target"
     )
     if not rows:
         return None
@@ -52,17 +61,49 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
             f"the graph at {store.uri} has schema version {row['schema_version']}, "
             f"this platform writes {SCHEMA_VERSION}; load it into an empty graph"
         )
-    return GraphMeta(tuple(row["sources"] or ()), row["state"], row["content_hash"] or "")
+    return GraphMeta(
+        tuple(row["sources"] or ()), row["state"], row["content_hash"] or "", row["version"] or 0, row["target"] or ""
+    )
+
+
+def properties_of(meta: GraphMeta) -> dict[str, Any]:
+    """Return the properties of the node that describes the graph, as a load without a server writes them."""
+    return {"name": NAME, "version": meta.version, **_described(meta)}
 
 
 def write_meta(store: GraphStore, meta: GraphMeta) -> None:
-    """Write the graph's description over the one it has."""
+    """Write the graph's description over the one it has, and raise its version by one (`meta.version` is not read)."""
     store.write(
-        f"MERGE (m:{META_LABEL} {{name: 'context graph'}}) SET m.sources = $sources, m.state = $state, "
-        "m.content_hash = $content_hash, m.schema_version = $version, m.updated = $updated",
-        sources=list(meta.sources),
-        state=meta.state,
-        content_hash=meta.content_hash,
-        version=SCHEMA_VERSION,
-        updated=datetime.now(UTC).isoformat(timespec="seconds"),
+        f"MERGE (m:{META_LABEL} {{name: $name}}) SET m += $properties, m.version = coalesce(m.version, 0) + 1",
+        name=NAME,
+        properties=_described(meta),
     )
+
+
+def touch(store: GraphStore) -> None:
+    """Say that the graph was changed by another hand than a load's: raise its version, forget its content hash.
+
+    A graph that was never loaded has no description, and gets none.
+    """
+    store.write(f"MATCH (m:{META_LABEL}) SET m.version = coalesce(m.version, 0) + 1, m.content_hash = ''")
+
+
+def changed_since(store: GraphStore, graph_hash: str) -> bool:
+    """Return whether the graph is no longer the one with this content hash, as far as it says itself.
+
+    So it is after another load, during a load, and after `touch`. What somebody writes over Bolt with tools of their
+    own is not noticed here: ``graphdb.snapshot --verify`` reads everything and compares.
+    """
+    meta = read_meta(store)
+    return meta is None or meta.state != "complete" or meta.content_hash != graph_hash
+
+
+def _described(meta: GraphMeta) -> Mapping[str, Any]:
+    return {
+        "sources": list(meta.sources),
+        "state": meta.state,
+        "content_hash": meta.content_hash,
+        "target": meta.target,
+        "schema_version": SCHEMA_VERSION,
+        "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

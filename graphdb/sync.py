@@ -126,7 +126,7 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
     with progress() as bar:
         # Until the end the graph is part of both: `--add` and `--replace` are asked about either.
         begun = {*meta.sources, *(present_meta.sources if present_meta else ())}
-        writer = _Writer(store, bar, GraphMeta(tuple(sorted(begun)), "loading"))
+        writer = _Writer(store, bar, GraphMeta(tuple(sorted(begun)), "loading", target=wanted_hash))
         report = replace(_write(writer, stored_tables(store), wanted), content_hash=wanted_hash)
     if not report.unchanged:
         found_hash = content_hash(stored_tables(store))

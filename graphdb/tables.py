@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
 from graphdb.schema import EdgeType, NodeType
+
+Key = TypeVar("Key")
 
 
 class EdgeKind(NamedTuple):
@@ -46,3 +48,22 @@ class GraphTables:
             edge_type: sum(len(table) for kind, table in self.edges.items() if kind.edge_type == edge_type)
             for edge_type in EdgeType
         }
+
+
+class TablesWhenAsked(Mapping[Key, pd.DataFrame]):
+    """Tables by a key, none of which is kept."""
+
+    def __init__(self, keys: Sequence[Key], read: Callable[[Key], pd.DataFrame]) -> None:
+        self._keys = keys
+        self._read = read
+
+    def __getitem__(self, key: Key) -> pd.DataFrame:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._read(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from graphdb.schema import EMBEDDING_DIMENSION, NODES, NodeType
 from graphdb.store import GraphStore
 
 BATCH_SIZE = 1000
+PAGE = 5000
 # The index is approximate: asking for more than is wanted and ranking them exactly makes up for most of what it misses.
 OVERSAMPLING = 4
 _LABEL, _KEY = NodeType.MOLECULE, NODES[NodeType.MOLECULE].key
@@ -65,6 +66,37 @@ def publish(store: GraphStore, inchikeys: Sequence[str], vectors: npt.NDArray[np
         f"MATCH (n:{_LABEL}) WHERE n.embedding_model = $model RETURN count(n) AS count", model=model
     )[0]["count"]
     return count
+
+
+def published_models(store: GraphStore) -> list[str]:
+    """Return the hashes of the models whose embeddings are in the graph, sorted."""
+    rows = store.read(
+        f"MATCH (n:{_LABEL}) WHERE n.embedding IS NOT NULL RETURN DISTINCT coalesce(n.embedding_model, '') AS model"
+    )
+    return sorted(str(row["model"]) for row in rows)
+
+
+def published(store: GraphStore, model: str) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
+    """Yield the InChIKeys (n) and embeddings (n, 300) of one model, page by page, by ascending InChIKey."""
+    beyond = f"n.{_KEY} IS NOT NULL"
+    last: dict[str, Any] = {}
+    while True:
+        keys, vectors = store.read_one(
+            f"MATCH (n:{_LABEL}) WHERE {beyond} AND n.embedding_model = $model AND n.embedding IS NOT NULL "
+            f"WITH n ORDER BY n.{_KEY} LIMIT {PAGE} RETURN [collect(n.{_KEY}), collect(n.embedding)]",
+            model=model,
+            **last,
+        )
+        if keys:
+            yield keys, np.asarray(vectors, dtype=np.float32).reshape(len(keys), -1)
+        if len(keys) < PAGE:
+            return
+        beyond, last = f"n.{_KEY} > $last", {"last": keys[-1]}
+
+
+def withdraw(store: GraphStore) -> None:
+    """Remove all embeddings from the graph; the index over them stays."""
+    store.write(f"MATCH (n:{_LABEL}) WHERE n.embedding IS NOT NULL REMOVE n.embedding, n.embedding_model")
 
 
 def ensure_index(store: GraphStore) -> None:
