@@ -136,7 +136,8 @@ class _Table:
         for name, values in columns.items():
             kind = types[name]
             if kind == "strings":
-                column = pa.array([None if value is None else _joined(name, value) for value in values], pa.string())
+                values = [None if value is None else _joined(name, value) for value in values]
+                column = pa.array(values, pa.string())
             else:
                 column = pa.array(values, _ARROW[kind])
             if kind in {"string", "strings"}:

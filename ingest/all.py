@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from graphdb import connect
+from graphdb.bulk_load import require_bulk
 from graphdb.console import note, run
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_json, replacing_file, write_json
@@ -109,6 +110,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-cache", action="store_true", help="compute everything again, also what earlier ingests have computed"
     )
+    parser.add_argument(
+        "--bulk",
+        action="store_true",
+        help="for a first load into the workspace's own Neo4j: import offline, by files; the server is stopped for it",
+    )
     return parser
 
 
@@ -125,6 +131,8 @@ def main(arguments: argparse.Namespace) -> None:
         plan = plan_sources(
             [*arguments.source, *own_profiles(arguments, workspace)], arguments.config, workspace.downloads
         )
+        if arguments.bulk:
+            require_bulk(store)
         meta = read_meta(store)
         check_sources(meta, sorted(plan), add=arguments.add, replace=arguments.replace)
         if arguments.add and meta is not None:
@@ -135,7 +143,7 @@ def main(arguments: argparse.Namespace) -> None:
             cached = Cached(workspace.cache, arguments.scheduler)
             if arguments.no_cache:
                 cached.clear()
-            report = load(request, store, workspace, cached, stages)
+            report = load(request, store, workspace, cached, stages, bulk=arguments.bulk)
         report["stages"] = [asdict(stage) for stage in stages.done]
         report["seconds"] = round(time.perf_counter() - started, 1)
         write_json(workspace.ingest_report, report)

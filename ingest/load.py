@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphdb.bulk_load import bulk_load
 from graphdb.console import note
 from graphdb.files import sha256
 from graphdb.holdout import write_certificate
@@ -25,8 +26,13 @@ from ingest.stages import Stages
 from ingest.write import hash_inputs, write_features, write_graphs, write_rejects
 
 
-def load(request: Request, store: GraphStore, workspace: Workspace, cached: Cached, stages: Stages) -> dict[str, Any]:
-    """Make the graph what is asked for, write the workspace, and return the report."""
+def load(
+    request: Request, store: GraphStore, workspace: Workspace, cached: Cached, stages: Stages, *, bulk: bool = False
+) -> dict[str, Any]:
+    """Make the graph what is asked for, write the workspace, and return the report.
+
+    `bulk` fills an empty Neo4j by its offline importer; the graph is the same.
+    """
     with stages("read"):
         records = _read(request.plan)
         inputs = hash_inputs({name: part.files for name, part in records.items()})
@@ -42,7 +48,7 @@ def load(request: Request, store: GraphStore, workspace: Workspace, cached: Cach
             # Before the snapshot is there: killed in between, walks on it must not meet these molecules.
             write_certificate(workspace.holdout, with_earlier(lists, workspace.holdout), "")
     with stages(f"load into {store.uri}"):
-        synced = sync(store, assembled.tables, sources=sorted(request.plan))
+        synced = (bulk_load if bulk else sync)(store, assembled.tables, sources=sorted(request.plan))
     with stages("features and snapshot"):
         write_features(workspace, assembled, synced.content_hash, inputs, request.options.tautomers)
         write_graphs(workspace, graphs, synced.content_hash)

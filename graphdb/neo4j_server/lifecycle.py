@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import neo4j
@@ -37,6 +40,8 @@ from graphdb.process import (
 USERNAME = "neo4j"
 DATABASE = "neo4j"
 DEFAULT_PORT = 7687
+IMPORTING = "importing"
+ADMIN_TOOL = "org.neo4j.cli.AdminTool"
 START_SECONDS = 180
 POLL_SECONDS = 0.1
 _OPENED_MODULES = ("java.nio", "java.io", "sun.nio.ch", "java.lang")
@@ -74,6 +79,34 @@ def start(folder: Path, *, port: int | None = None) -> ServerProcess:
         return server
 
 
+@contextlib.contextmanager
+def importing(folder: Path) -> Iterator[None]:
+    """Mark the database as half imported until the block has ended; the next start empties what is marked.
+
+    A bulk import is made into an empty database alone, so nothing else is lost.
+    """
+    mark = folder / IMPORTING
+    with mark.open("w") as file:
+        os.fsync(file.fileno())
+    yield
+    mark.unlink()
+
+
+def _emptied(folder: Path) -> None:
+    """Take away what an import that was cut short has left."""
+    mark = folder / IMPORTING
+    if mark.exists():
+        note("a bulk import was cut short: the graph is empty again")
+        # The importer outlives a command that was killed.
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or ()
+            if ADMIN_TOOL in command and any(part.startswith(f"{home_of(folder) / 'conf'}:") for part in command):
+                end(process.pid)
+        for name in ("databases", "transactions"):
+            shutil.rmtree(home_of(folder) / "data" / name / DATABASE, ignore_errors=True)
+        mark.unlink()
+
+
 def admin(folder: Path, *arguments: str) -> str:
     """Run ``neo4j-admin`` with these arguments on the database of a folder, and return what it printed.
 
@@ -86,7 +119,7 @@ def admin(folder: Path, *arguments: str) -> str:
     """
     java, jars = find_java(), fetch()
     home = _prepare(folder, jars)
-    command = [java, "-cp", _class_path(home / "conf", jars / "lib"), "org.neo4j.cli.AdminTool", *arguments]
+    command = [java, "-cp", _class_path(home / "conf", jars / "lib"), ADMIN_TOOL, *arguments]
     environment = {**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf"), "HEAP_SIZE": heap_size()}
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -136,6 +169,7 @@ def _prepare(folder: Path, jars: Path) -> Path:
 def _launch(folder: Path, java: str, jars: Path, port: int | None) -> ServerProcess:
     home = _prepare(folder, jars)
     state_file(folder).unlink(missing_ok=True)
+    _emptied(folder)
     password = ensure_password(folder, jars)
     chosen = _port(home, port)
     (home / "conf" / "neo4j.conf").write_text(configuration(chosen))
