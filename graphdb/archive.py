@@ -114,15 +114,10 @@ def write_archive(
     """
     with tempfile.TemporaryDirectory(prefix="infoalign-backup-") as unpacked:
         folder = Path(unpacked)
-        for node_type, schema in NODES.items():
-            if node_type in tables.nodes:
-                _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties)
-        for kind in _kinds():
-            if kind in tables.edges:
-                _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind))
+        write_folder(folder, tables)
         count = _write_embeddings(folder / EMBEDDINGS, embeddings) if embedding_model else 0
         # Over what was written, not over what was to be written.
-        written = _tables(folder)
+        written = read_folder(folder)
         check(written)
         files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
         manifest = {
@@ -158,7 +153,7 @@ def opened_archive(file: Path) -> Iterator[Archive]:
         folder = Path(unpacked)
         manifest = _unpacked(file, folder)
         try:
-            tables = _tables(folder)
+            tables = read_folder(folder)
             found = content_hash(tables)
             archive = Archive(
                 tables,
@@ -204,7 +199,18 @@ def _unpacked(file: Path, folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _tables(folder: Path) -> GraphTables:
+def write_folder(folder: Path, tables: GraphTables) -> None:
+    """Write a Parquet file a node type and a file an edge kind; each table is asked for once."""
+    for node_type, schema in NODES.items():
+        if node_type in tables.nodes:
+            _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties)
+    for kind in _kinds():
+        if kind in tables.edges:
+            _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind))
+
+
+def read_folder(folder: Path) -> GraphTables:
+    """Return the tables that `write_folder` wrote; each is read when it is asked for."""
     node_types = [node_type for node_type in NODES if (folder / _node_file(node_type)).exists()]
     kinds = [kind for kind in _kinds() if (folder / _edge_file(kind)).exists()]
     return GraphTables(

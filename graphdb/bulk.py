@@ -135,13 +135,12 @@ class _Table:
         multiline = False
         for name, values in columns.items():
             kind = types[name]
+            texts = values
             if kind == "strings":
-                values = [None if value is None else _joined(name, value) for value in values]
-                column = pa.array(values, pa.string())
-            else:
-                column = pa.array(values, _ARROW[kind])
+                texts = [None if value is None else _joined(name, value) for value in values]
+            column = pa.array(texts, _ARROW[kind])
             if kind in {"string", "strings"}:
-                multiline |= any("\n" in value or "\r" in value for value in values if value is not None)
+                multiline |= any("\n" in text or "\r" in text for text in texts if text is not None)
             elif kind == "float":
                 column = _java_floats(column)
             self._columns[f"{name}:{_TYPES[kind]}"] = column

@@ -1,4 +1,4 @@
-"""``ingest.all --bulk``: a first load of Neo4j by files ends where a load over Bolt ends; what it refuses; its death."""
+"""``ingest.all --bulk``: a first load of Neo4j by files ends where one over Bolt ends; what it refuses; its death."""
 
 from __future__ import annotations
 
