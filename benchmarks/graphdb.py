@@ -22,6 +22,7 @@ import pandas as pd
 
 from benchmarks.report import write_report
 from graphdb import connect, engines, process
+from graphdb.bulk_load import bulk_load
 from graphdb.console import note, print_table, run, say
 from graphdb.content import content_hash
 from graphdb.engines import ENGINE_NAMES, EngineName
@@ -30,11 +31,15 @@ from graphdb.export import read_tables
 from graphdb.meta import read_meta
 from graphdb.process import free_ports
 from graphdb.schema import EDGES, EMBEDDING_DIMENSION, META_LABEL, NODES, EdgeType, NodeType
+from graphdb.snapshot import Snapshot
 from graphdb.snapshot.live import read_snapshot
 from graphdb.store import GraphStore
 from graphdb.sync import sync
 from graphdb.tables import EdgeKind, GraphTables
 from graphdb.vectors import nearest, publish
+from graphdb.walks import WalkConfig
+from graphdb.walks.cypher import CypherSampler
+from graphdb.walks.gds import GdsSampler
 from graphdb.workspace import Workspace
 from queries.neighbourhood import neighbourhood
 
@@ -75,6 +80,9 @@ def main(arguments: argparse.Namespace) -> None:
     for engine in [None] if arguments.uri else arguments.engine or ENGINE_NAMES:
         with _empty_graph(arguments.uri, engine) as store:
             rows += measure(store, arguments.scale)
+        if engine == "neo4j":
+            with _empty_graph(None, engine) as store:
+                rows += measure_bulk(store, arguments.scale)
     names = list(dict.fromkeys(row["name"] for row in rows))
     found = list(dict.fromkeys(row["engine"] for row in rows))
     values = {(row["name"], row["engine"]): row for row in rows}
@@ -114,8 +122,9 @@ def measure(store: GraphStore, scale: float) -> list[dict[str, Any]]:
     add("graph loaded, read back and verified (nodes, then edges)", 1, "s", time.perf_counter() - loaded)
     read_tables(store)
     add("graph exported", 1, "s")
-    read_snapshot(store)
+    snapshot = read_snapshot(store, graph_hash=wanted)
     add("topology exported", 1, "s")
+    rows += measure_walks(store, snapshot, size)
     rng = np.random.default_rng(1)
     for name, look in LOOKS.items():
         molecules = rng.choice(tables.nodes[NodeType.MOLECULE]["inchikey"], QUERIES).tolist()
@@ -141,6 +150,42 @@ def measure(store: GraphStore, scale: float) -> list[dict[str, Any]]:
         nearest(store, vector, 10)
     add("nearest-neighbour query", min(QUERIES, len(vectors)), "ms")
     return rows
+
+
+def measure_walks(store: GraphStore, snapshot: Snapshot, size: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rates of weighted walks of four steps that the server makes."""
+    rows = []
+    config = WalkConfig(weighted=True)
+    molecules = snapshot.nodes(NodeType.MOLECULE)
+    made: dict[str, tuple[type[GdsSampler] | type[CypherSampler], int]] = {"cypher": (CypherSampler, 2_000)}
+    if store.engine == "neo4j":
+        made["gds"] = (GdsSampler, 20_480)
+    for name, (sampler, count) in made.items():
+        started = time.perf_counter()
+        with sampler(store, snapshot, config) as opened:
+            opened.sample(molecules[:100])
+            ready = time.perf_counter() - started
+            started = time.perf_counter()
+            walks = opened.sample(molecules[:count])
+            seconds = time.perf_counter() - started
+        about = {"engine": store.engine, **size, "walks": len(walks)}
+        rows.append({"name": f"walks by {name}: ready", "value": ready, "unit": "s", **about})
+        rows.append({"name": f"walks by {name}", "value": len(walks) / seconds, "unit": "walks/s", **about})
+    return rows
+
+
+def measure_bulk(store: GraphStore, scale: float) -> list[dict[str, Any]]:
+    """Return the seconds of a first load by files into an empty Neo4j."""
+    tables = random_tables(scale)
+    size = {"nodes": sum(tables.node_counts().values()), "edges": sum(tables.edge_counts().values())}
+    started = time.perf_counter()
+    report = bulk_load(store, tables, sources=["bench"])
+    whole = time.perf_counter() - started
+    values = {
+        "bulk import: files written, server stopped, import": report.write_seconds,
+        "bulk import, with the server's start, indexes, and all read back and verified": whole,
+    }
+    return [{"name": name, "value": value, "unit": "s", "engine": "neo4j", **size} for name, value in values.items()]
 
 
 def _three_hops(store: GraphStore, molecule: str) -> None:

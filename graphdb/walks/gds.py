@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from graphdb.csr import checked_numbers
 from graphdb.errors import ArtefactError, GraphError
+from graphdb.gds import require_gds
 from graphdb.schema import NODES, EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.store import GraphStore
@@ -171,16 +172,6 @@ def sample(store: GraphStore, snapshot: Snapshot, starts: npt.ArrayLike, config:
     """Walk from every start once; see `GdsSampler`."""
     with GdsSampler(store, snapshot, config) as sampler:
         return sampler.sample(starts, epoch)
-
-
-def require_gds(store: GraphStore) -> None:
-    """Raise `GraphError` unless the server has the Graph Data Science library."""
-    if store.engine != "neo4j":
-        raise GraphError(f"{store.uri}: the embedded graph has no Graph Data Science library; Neo4j has")
-    try:
-        store.read("RETURN gds.version() AS version")
-    except GraphError as error:
-        raise GraphError(f"{store.uri}: this Neo4j has no Graph Data Science library ({error})") from error
 
 
 def _projection(edge_types: Sequence[EdgeType], *, weighted: bool) -> str:
