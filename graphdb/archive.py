@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphdb.content import columns_of, content_hash, edge_columns
-from graphdb.diff import check
+from graphdb.diff import check, edge_identity
 from graphdb.errors import ArtefactError
 from graphdb.files import MANIFEST, sha256, versions
 from graphdb.schema import EDGES, EMBEDDING_DIMENSION, NODES, SCHEMA_VERSION, NodeType, PropertyType
@@ -90,7 +90,7 @@ def write_archive(
     embeddings: Iterable[EmbeddingPage] = (),
     embedding_model: str = "",
 ) -> dict[str, Any]:
-    """Write a graph to one file, and return its manifest. (`graphdb.files.replacing_file` makes it all or nothing.)
+    """Write a graph to one file, and return its manifest; `graphdb.files.replacing_file` makes it all or nothing.
 
     Parameters
     ----------
@@ -114,10 +114,10 @@ def write_archive(
         folder = Path(unpacked)
         for node_type, schema in NODES.items():
             if node_type in tables.nodes:
-                _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties)
+                _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties, (schema.key,))
         for kind in _kinds():
             if kind in tables.edges:
-                _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind))
+                _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind), edge_identity(kind))
         count = _write_embeddings(folder / EMBEDDINGS, embeddings) if embedding_model else 0
         # Over what was written, not over what was to be written.
         written = _tables(folder)
@@ -158,6 +158,9 @@ def opened_archive(file: Path) -> Iterator[Archive]:
         try:
             tables = _tables(folder)
             found = content_hash(tables)
+            embeddings = _count(folder / EMBEDDINGS) if manifest["embedding_model"] else 0
+            if embeddings != manifest["embeddings"]:
+                raise ValueError(f"{embeddings:,} embeddings, its manifest says {manifest['embeddings']:,}")
             archive = Archive(
                 tables,
                 str(manifest["content_hash"]),
@@ -211,11 +214,14 @@ def _tables(folder: Path) -> GraphTables:
     )
 
 
-def _write_table(path: Path, table: pd.DataFrame, properties: Mapping[str, PropertyType]) -> None:
+def _write_table(
+    path: Path, table: pd.DataFrame, properties: Mapping[str, PropertyType], identity: tuple[str, ...]
+) -> None:
+    """Write a table, sorted by its identity: equal graphs make equal files."""
     columns = columns_of(table, properties)
     if columns:
-        arrays = {name: pa.array(values, _ARROW[properties[name]]) for name, values in columns.items()}
-        pq.write_table(pa.table(arrays), path, compression="zstd")
+        arrays = pa.table({name: pa.array(values, _ARROW[properties[name]]) for name, values in columns.items()})
+        pq.write_table(arrays.sort_by([(name, "ascending") for name in identity]), path, compression="zstd")
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -236,7 +242,7 @@ def _write_embeddings(path: Path, pages: Iterable[EmbeddingPage]) -> int:
 
 
 def _count(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
+    return int(pq.read_metadata(path).num_rows) if path.exists() else 0
 
 
 def _kinds() -> list[EdgeKind]:
