@@ -49,8 +49,10 @@ def is_free(store: GraphStore, archive: Archive) -> bool:
     if set(published_models(store)) - {archive.embedding_model}:
         return False
     meta = read_meta(store)
-    if meta is not None and archive.content_hash == (meta.target if meta.state == "loading" else meta.content_hash):
-        return True
+    if meta is not None and not meta.edited:
+        same = meta.target if meta.state == "loading" else meta.content_hash
+        if same == archive.content_hash:
+            return True
     return not any(store.node_counts().values())
 
 

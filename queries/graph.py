@@ -14,17 +14,20 @@ from graphdb.settings import Settings
 from graphdb.store import GraphStore
 from graphdb.workspace import Workspace
 
+QUERY_SECONDS = 300.0
 EMPTY = "the graph is empty: python -m ingest.all"
 
 
 @contextmanager
-def opened(*, allow_empty: bool = False) -> Iterator[GraphStore]:
+def opened(*, allow_empty: bool = False, timeout: float | None = QUERY_SECONDS) -> Iterator[GraphStore]:
     """Yield a read-only connection to the graph that the environment names.
 
     Parameters
     ----------
     allow_empty
         Whether a graph without nodes is worth a query.
+    timeout
+        Seconds that a query may take; None: any.
 
     Raises
     ------
@@ -35,6 +38,7 @@ def opened(*, allow_empty: bool = False) -> Iterator[GraphStore]:
     if Settings.load().uri is None and not folder.exists():
         raise GraphError(f"there is no graph in {folder.parent}: python -m ingest.all")
     with connect(read_only=True) as store:
+        store.timeout = timeout
         if not allow_empty and is_empty(store):
             raise GraphError(EMPTY)
         meta = read_meta(store)
