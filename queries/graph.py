@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphdb import connect
+from graphdb import connect, engines
 from graphdb.console import note
 from graphdb.errors import GraphError
 from graphdb.meta import read_meta
@@ -34,9 +34,9 @@ def opened(*, allow_empty: bool = False, timeout: float | None = QUERY_SECONDS) 
     GraphError
         If the graph is empty, or this workspace has none (then no server is started for nothing).
     """
-    folder = Workspace.default().graph
-    if Settings.load().uri is None and not folder.exists():
-        raise GraphError(f"there is no graph in {folder.parent}: python -m ingest.all")
+    workspace = Workspace.default()
+    if Settings.load().uri is None and not engines.folder_of(workspace, engines.chosen(workspace)).exists():
+        raise GraphError(f"there is no graph in {workspace.root}: python -m ingest.all")
     with connect(read_only=True) as store:
         store.timeout = timeout
         if not allow_empty and is_empty(store):
