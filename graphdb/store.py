@@ -18,6 +18,7 @@ from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphTimeoutError, GraphUnavailableError
 from graphdb.files import disk_is_full, full_disk
 from graphdb.schema import EdgeType, NodeType
+from graphdb.secret import Secret
 from graphdb.settings import Settings
 from graphdb.timeouts import within
 from graphdb.workspace import Workspace
@@ -233,6 +234,7 @@ def translate(error: Exception, uri: str) -> GraphError:
 def _open(
     uri: str, username: str, password: str, database: str | None, *, read_only: bool, folder: Path | None = None
 ) -> GraphStore:
+    password = Secret(password)  # tracebacks that show variables show this frame's
     if not uri.startswith(SCHEMES):
         raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
     try:
