@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphdb.content import columns_of, content_hash, edge_columns
-from graphdb.diff import check
+from graphdb.diff import check, edge_identity
 from graphdb.errors import ArtefactError
 from graphdb.files import MANIFEST, sha256, versions
 from graphdb.schema import EDGES, EMBEDDING_DIMENSION, NODES, SCHEMA_VERSION, NodeType, PropertyType
@@ -155,6 +155,9 @@ def opened_archive(file: Path) -> Iterator[Archive]:
         try:
             tables = read_folder(folder)
             found = content_hash(tables)
+            embeddings = _count(folder / EMBEDDINGS) if manifest["embedding_model"] else 0
+            if embeddings != manifest["embeddings"]:
+                raise ValueError(f"{embeddings:,} embeddings, its manifest says {manifest['embeddings']:,}")
             archive = Archive(
                 tables,
                 str(manifest["content_hash"]),
@@ -203,10 +206,10 @@ def write_folder(folder: Path, tables: GraphTables) -> None:
     """Write a Parquet file a node type and a file an edge kind; each table is asked for once."""
     for node_type, schema in NODES.items():
         if node_type in tables.nodes:
-            _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties)
+            _write_table(folder / _node_file(node_type), tables.nodes[node_type], schema.properties, (schema.key,))
     for kind in _kinds():
         if kind in tables.edges:
-            _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind))
+            _write_table(folder / _edge_file(kind), tables.edges[kind], edge_columns(kind), edge_identity(kind))
 
 
 def read_folder(folder: Path) -> GraphTables:
@@ -219,11 +222,14 @@ def read_folder(folder: Path) -> GraphTables:
     )
 
 
-def _write_table(path: Path, table: pd.DataFrame, properties: Mapping[str, PropertyType]) -> None:
+def _write_table(
+    path: Path, table: pd.DataFrame, properties: Mapping[str, PropertyType], identity: tuple[str, ...]
+) -> None:
+    """Write a table, sorted by its identity: equal graphs make equal files."""
     columns = columns_of(table, properties)
     if columns:
-        arrays = {name: pa.array(values, _ARROW[properties[name]]) for name, values in columns.items()}
-        pq.write_table(pa.table(arrays), path, compression="zstd")
+        arrays = pa.table({name: pa.array(values, _ARROW[properties[name]]) for name, values in columns.items()})
+        pq.write_table(arrays.sort_by([(name, "ascending") for name in identity]), path, compression="zstd")
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -244,7 +250,7 @@ def _write_embeddings(path: Path, pages: Iterable[EmbeddingPage]) -> int:
 
 
 def _count(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
+    return int(pq.read_metadata(path).num_rows) if path.exists() else 0
 
 
 def _kinds() -> list[EdgeKind]:

@@ -47,6 +47,7 @@ _META: Mapping[str, PropertyType] = {
     "state": "string",
     "content_hash": "string",
     "target": "string",
+    "edited": "boolean",
     "schema_version": "integer",
     "version": "integer",
     "updated": "string",

@@ -42,6 +42,10 @@ class GraphUnavailableError(GraphError):
     """No graph server answers. Trying again later may help."""
 
 
+class GraphTimeoutError(GraphError):
+    """A query took longer than it may."""
+
+
 class GraphAuthError(GraphError):
     """The server refused the user name or the password. Trying again does not help."""
 

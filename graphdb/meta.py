@@ -26,12 +26,14 @@ class GraphMeta:
     state
         ``loading`` from the first write of a load to its end; a graph left in it needs the same command again.
     content_hash
-        Of the graph when it was complete; "" while it is loading, and after `touch`.
+        Of the graph when it was complete; "" while it is loading.
     version
         Raised by everything that changes the graph, at the begin and at the end of a load; never lowered. Two
         descriptions that differ in it alone are equal: they describe the same graph.
     target
         While it is loading, the content hash that it will have.
+    edited
+        Whether somebody has written to it since (see `touch`): the content hash may no longer be right.
     """
 
     sources: tuple[str, ...]
@@ -39,6 +41,7 @@ class GraphMeta:
     content_hash: str = ""
     version: int = field(default=0, compare=False)
     target: str = field(default="", compare=False)
+    edited: bool = field(default=False, compare=False)
 
 
 def read_meta(store: GraphStore) -> GraphMeta | None:
@@ -51,7 +54,8 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
     """
     rows = store.read(
         f"MATCH (m:{META_LABEL}) RETURN m.sources AS sources, m.state AS state, m.content_hash AS content_hash, "
-        "m.schema_version AS schema_version, m.version AS version, m.target AS target"
+        "m.schema_version AS schema_version, m.version AS version, m.target AS target, "
+        "m.edited AS edited"
     )
     if not rows:
         return None
@@ -62,7 +66,12 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
             f"this platform writes {SCHEMA_VERSION}; load it into an empty graph"
         )
     return GraphMeta(
-        tuple(row["sources"] or ()), row["state"], row["content_hash"] or "", row["version"] or 0, row["target"] or ""
+        tuple(row["sources"] or ()),
+        row["state"],
+        row["content_hash"] or "",
+        version=row["version"] or 0,
+        target=row["target"] or "",
+        edited=bool(row["edited"]),
     )
 
 
@@ -81,11 +90,11 @@ def write_meta(store: GraphStore, meta: GraphMeta) -> None:
 
 
 def touch(store: GraphStore) -> None:
-    """Say that the graph was changed by another hand than a load's: raise its version, forget its content hash.
+    """Say that the graph was changed by another hand than a load's: raise its version, and mark it as edited.
 
     A graph that was never loaded has no description, and gets none.
     """
-    store.write(f"MATCH (m:{META_LABEL}) SET m.version = coalesce(m.version, 0) + 1, m.content_hash = ''")
+    store.write(f"MATCH (m:{META_LABEL}) SET m.version = coalesce(m.version, 0) + 1, m.edited = true")
 
 
 def changed_since(store: GraphStore, graph_hash: str) -> bool:
@@ -95,7 +104,7 @@ def changed_since(store: GraphStore, graph_hash: str) -> bool:
     own is not noticed here: ``graphdb.snapshot --verify`` reads everything and compares.
     """
     meta = read_meta(store)
-    return meta is None or meta.state != "complete" or meta.content_hash != graph_hash
+    return meta is None or meta.state != "complete" or meta.edited or meta.content_hash != graph_hash
 
 
 def _described(meta: GraphMeta) -> Mapping[str, Any]:
@@ -104,6 +113,7 @@ def _described(meta: GraphMeta) -> Mapping[str, Any]:
         "state": meta.state,
         "content_hash": meta.content_hash,
         "target": meta.target,
+        "edited": meta.edited,
         "schema_version": SCHEMA_VERSION,
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -46,13 +46,13 @@ def restore(store: GraphStore, archive: Archive, *, replace: bool = False) -> Sy
 
 def is_free(store: GraphStore, archive: Archive) -> bool:
     """Return whether a restore loses nothing: the graph is empty, or what an interrupted restore of this file left."""
-    meta = read_meta(store)
-    if meta is not None and meta.state == "loading" and meta.target == archive.content_hash:
-        return True
     if set(published_models(store)) - {archive.embedding_model}:
         return False
-    if meta is not None and meta.state == "complete" and meta.content_hash == archive.content_hash:
-        return True
+    meta = read_meta(store)
+    if meta is not None and not meta.edited:
+        same = meta.target if meta.state == "loading" else meta.content_hash
+        if same == archive.content_hash:
+            return True
     return not any(store.node_counts().values())
 
 

@@ -15,10 +15,12 @@ from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jEr
 
 from graphdb import dialect, engines
 from graphdb.dialect import Engine
-from graphdb.errors import GraphAuthError, GraphError, GraphUnavailableError
+from graphdb.errors import GraphAuthError, GraphError, GraphTimeoutError, GraphUnavailableError
 from graphdb.files import disk_is_full, full_disk
 from graphdb.schema import EdgeType, NodeType
+from graphdb.secret import Secret
 from graphdb.settings import Settings
+from graphdb.timeouts import within
 from graphdb.workspace import Workspace
 
 Rows = Iterable[Mapping[str, Any]]
@@ -53,7 +55,11 @@ class GraphStore:
         What the connection was opened with; `graphdb.ogm` opens another with it.
     folder
         Of the server that the workspace runs by itself; None for another's.
+    timeout
+        Seconds after which a query is ended with a `GraphTimeoutError`; None, as at first: never.
     """
+
+    timeout: float | None = None
 
     def __init__(
         self,
@@ -181,6 +187,13 @@ class GraphStore:
         }
 
     def _run(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
+        if self.timeout is not None and self.engine == "neo4j":
+            work = neo4j.unit_of_work(timeout=self.timeout)(work)
+        elif self.timeout is not None:
+            return within(self.timeout, partial(self._run_now, work, access))
+        return self._run_now(work, access)
+
+    def _run_now(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
         try:
             with self._driver.session(database=self.database, default_access_mode=access) as session:
                 if access == neo4j.READ_ACCESS:
@@ -212,6 +225,8 @@ def translate(error: Exception, uri: str) -> GraphError:
     if isinstance(error, Neo4jError):
         if error.code == "Neo.ClientError.Statement.AccessMode":
             return GraphError(READS_ONLY)
+        if (error.code or "").startswith("Neo.ClientError.Transaction.TransactionTimedOut"):
+            return GraphTimeoutError("the query took longer than it may (--timeout); the server has ended it")
         return GraphError(" ".join((error.message or error.code or "the server gave no reason").split()))
     return GraphError(" ".join(str(error).split()) or type(error).__name__)
 
@@ -219,6 +234,7 @@ def translate(error: Exception, uri: str) -> GraphError:
 def _open(
     uri: str, username: str, password: str, database: str | None, *, read_only: bool, folder: Path | None = None
 ) -> GraphStore:
+    password = Secret(password)  # tracebacks that show variables show this frame's
     if not uri.startswith(SCHEMES):
         raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
     try:

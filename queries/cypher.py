@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 import time
@@ -19,9 +20,10 @@ import pandas as pd
 from graphdb import connect
 from graphdb.console import note, run, say
 from graphdb.errors import GraphError, InputError
+from graphdb.meta import touch
 from graphdb.store import READS_ONLY
 from queries import render
-from queries.graph import EMPTY, is_empty, opened
+from queries.graph import EMPTY, QUERY_SECONDS, is_empty, opened
 
 ROWS = 50
 _PARAMETER = re.compile(r"[A-Za-z_]\w*")
@@ -68,6 +70,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="a parameter ($NAME); a number, true, a list or a quoted text as in JSON, anything else is text",
     )
     parser.add_argument("--limit", type=int, default=ROWS, help=f"show at most this many rows (default {ROWS})")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=QUERY_SECONDS,
+        metavar="SECONDS",
+        help=f"end the query after this time; 0: never (default {QUERY_SECONDS:g})",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print all rows as JSON")
     form.add_argument("--csv", action="store_true", help="print all rows as CSV")
@@ -81,15 +90,20 @@ def main(arguments: argparse.Namespace) -> None:
     query = sys.stdin.read() if arguments.query == "-" else arguments.query
     if not query.strip():
         raise InputError("the query is empty")
+    if not 0 <= arguments.timeout < math.inf:
+        raise InputError(f"--timeout: expected seconds, got {arguments.timeout:g}")
+    timeout = arguments.timeout or None
     started = time.perf_counter()
     if arguments.write:
         if taken := _OF_THE_STORE & set(parameters):
             raise InputError(f"--param: with --write a parameter cannot be named {min(taken)!r}")
         with connect() as store:
+            store.timeout = timeout
             store.write(query, **parameters)
+            touch(store)
         say(f"written ({time.perf_counter() - started:.2f} s)")
         return
-    with opened(allow_empty=True) as store:
+    with opened(allow_empty=True, timeout=timeout) as store:
         try:
             rows = store.read(query, **parameters)
         except GraphError as error:

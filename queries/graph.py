@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphdb import connect
+from graphdb import connect, engines
 from graphdb.console import note
 from graphdb.errors import GraphError
 from graphdb.meta import read_meta
@@ -14,27 +14,31 @@ from graphdb.settings import Settings
 from graphdb.store import GraphStore
 from graphdb.workspace import Workspace
 
+QUERY_SECONDS = 300.0
 EMPTY = "the graph is empty: python -m ingest.all"
 
 
 @contextmanager
-def opened(*, allow_empty: bool = False) -> Iterator[GraphStore]:
+def opened(*, allow_empty: bool = False, timeout: float | None = QUERY_SECONDS) -> Iterator[GraphStore]:
     """Yield a read-only connection to the graph that the environment names.
 
     Parameters
     ----------
     allow_empty
         Whether a graph without nodes is worth a query.
+    timeout
+        Seconds that a query may take; None: any.
 
     Raises
     ------
     GraphError
         If the graph is empty, or this workspace has none (then no server is started for nothing).
     """
-    folder = Workspace.default().graph
-    if Settings.load().uri is None and not folder.exists():
-        raise GraphError(f"there is no graph in {folder.parent}: python -m ingest.all")
+    workspace = Workspace.default()
+    if Settings.load().uri is None and not engines.folder_of(workspace, engines.chosen(workspace)).exists():
+        raise GraphError(f"there is no graph in {workspace.root}: python -m ingest.all")
     with connect(read_only=True) as store:
+        store.timeout = timeout
         if not allow_empty and is_empty(store):
             raise GraphError(EMPTY)
         meta = read_meta(store)

@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--verify",
         action="store_true",
         help="read every property as well, and name the graph by what it holds now, not by what was loaded: "
-        "for a graph that somebody has edited by hand",
+        "for a graph that somebody has edited by hand (after queries.cypher --write it is done unasked)",
     )
     return parser
 
@@ -51,9 +51,10 @@ def main(arguments: argparse.Namespace) -> None:
             state = "empty" if meta is None else "half loaded"
             raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
         edge_types = [edge_type for edge_type in EdgeType if edge_type not in arguments.without]
-        graph_hash = content_hash(read_tables(store)) if arguments.verify else meta.content_hash
+        verify = arguments.verify or meta.edited
+        graph_hash = content_hash(read_tables(store)) if verify else meta.content_hash
         snapshot = read_snapshot(store, edge_types, graph_hash=graph_hash)
-        if arguments.verify and graph_hash != meta.content_hash:
+        if verify and graph_hash != meta.content_hash:
             note("the graph is not what was loaded: somebody has changed it since")
     folder = arguments.out or Workspace.default().snapshot
     snapshot.save(folder, edge_types=edge_types)

@@ -11,6 +11,7 @@ import pytest
 
 import graphdb.snapshot.__main__ as command
 from graphdb.errors import GraphError
+from graphdb.meta import GraphMeta
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.snapshot.__main__ import build_parser, main
@@ -50,7 +51,7 @@ def call(*arguments: object) -> None:
 def test_the_snapshot_of_the_graph_goes_to_the_workspace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stand_in(monkeypatch, SimpleNamespace(state="complete", content_hash="hash of these"))
+    stand_in(monkeypatch, GraphMeta(("demo",), "complete", "hash of these"))
     call()
     written = Snapshot.load(Workspace.default().snapshot)
     assert (written.id, written.graph_hash) == (Snapshot.from_tables(TABLES).id, "hash of these")
@@ -61,7 +62,7 @@ def test_the_snapshot_of_the_graph_goes_to_the_workspace(
 
 
 def test_an_edge_type_can_be_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, SimpleNamespace(state="complete", content_hash="hash of these"))
+    stand_in(monkeypatch, GraphMeta(("demo",), "complete", "hash of these"))
     call("--without", "TARGETS", "--out", tmp_path / "here")
     assert Snapshot.load(tmp_path / "here").id == Snapshot.from_tables(TABLES, edge_types=[EdgeType.BINDS]).id
 
