@@ -193,7 +193,8 @@ def _three_hops(store: GraphStore, molecule: str) -> None:
 
 
 def _neighbourhood(store: GraphStore, molecule: str) -> None:
-    neighbourhood(store, molecule, hops=3)
+    # By name, as people ask; the keys of this graph are no InChIKeys.
+    neighbourhood(store, f"name {int(molecule.rpartition('-')[2])}", hops=3)
 
 
 LOOKS = {
