@@ -9,7 +9,7 @@ Known differences (each held by a test in ``tests/contract``)
   its own SQL alone, which Bolt does not carry, so the helper process of the embedded graph does it when it starts.
 - A unique constraint lets nodes without the key pass on both engines.
 - A full-text index is Neo4j's alone: ArcadeDB's Cypher makes and asks none. `graphdb.search` compares names there.
-- An index over a list (``chembl_ids``) finds whole lists on both, no part of one: only the full-text index looks inside.
+- An index over a list (``chembl_ids``) finds whole lists on both engines; only the full-text index looks inside.
 - A limit of time for a query, sent with its transaction, is kept by Neo4j alone; see `graphdb.timeouts`.
 - ``shortestPath`` is known to both, ``SHORTEST k`` to Neo4j alone.
 """

@@ -16,7 +16,7 @@ from graphdb.store import GraphStore
 
 LIMIT = 20
 # As Lucene's standard tokenizer divides a text (Unicode Standard Annex 29): "1,2" and "o'clock" are one word.
-_WORD = re.compile(r"\w+(?:(?<=\d)[.,;'’](?=\d)\w+|(?<=[^\W\d])[.:'’](?=[^\W\d])\w+)*")
+_WORD = re.compile(r"\w+(?:(?<=\d)[.,;'\u2019](?=\d)\w+|(?<=[^\W\d])[.:'\u2019](?=[^\W\d])\w+)*")
 # What of a word Lucene would take for more than a letter.
 _SPECIAL = re.compile(r"[^\w]")
 _FIELDS = (
@@ -94,8 +94,8 @@ def lucene(words: list[str]) -> str:
 
 def _indexed(store: GraphStore, words: list[str], limit: int) -> list[Found]:
     rows = store.read(
-        f"CALL db.index.fulltext.queryNodes($index, $query, {{limit: $limit}}) YIELD node AS n, score RETURN {_FIELDS}, "
-        "score",
+        "CALL db.index.fulltext.queryNodes($index, $query, {limit: $limit}) YIELD node AS n, score "
+        f"RETURN {_FIELDS}, score",
         index=FULLTEXT_INDEX,
         query=lucene(words),
         limit=limit,
