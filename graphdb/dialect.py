@@ -8,6 +8,9 @@ Known differences (each held by a test in ``tests/contract``)
 - A vector index is asked by the same Cypher, under another name. It is made by Cypher on Neo4j; ArcadeDB makes it by
   its own SQL alone, which Bolt does not carry, so the helper process of the embedded graph does it when it starts.
 - A unique constraint lets nodes without the key pass on both engines.
+- A full-text index is Neo4j's alone: ArcadeDB's Cypher makes and asks none. `graphdb.search` compares names there.
+- An index over a list (``chembl_ids``) finds whole lists on both engines; only the full-text index looks inside.
+- A limit of time for a query, sent with its transaction, is kept by Neo4j alone; see `graphdb.timeouts`.
 - ``shortestPath`` is known to both, ``SHORTEST k`` to Neo4j alone.
 """
 
@@ -37,6 +40,15 @@ ARCADEDB_VECTOR_INDEX = (
 )
 """Statements of ArcadeDB's SQL; each can be run again."""
 
+FULLTEXT_INDEX = "names"
+FULLTEXT_LABELS = (NodeType.MOLECULE, NodeType.GENE)
+FULLTEXT_PROPERTIES = ("name", "synonyms", "symbol")
+FULLTEXT_LISTS = ("synonyms",)
+NEO4J_FULLTEXT_INDEX = (
+    f"CREATE FULLTEXT INDEX {FULLTEXT_INDEX} IF NOT EXISTS FOR (n:{'|'.join(FULLTEXT_LABELS)}) "
+    f"ON EACH [{', '.join(f'n.{name}' for name in FULLTEXT_PROPERTIES)}]"
+)
+
 # Text in which a word is no clause: strings, quoted names, comments.
 _QUOTED = re.compile(
     r"""'(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | `[^`]*` | /\*.*?\*/ | //[^\n]*""",
@@ -59,10 +71,12 @@ def writes(cypher: str) -> bool:
     return _WRITING.search(bare) is not None
 
 
-def schema_statements(engine: Engine) -> Iterator[str]:  # noqa: ARG001 - both engines take the same statements today
+def schema_statements(engine: Engine) -> Iterator[str]:
     """Yield the statements that make constraints and indexes; each can be run again."""
     for schema in NODES.values():
         label = schema.node_type
         yield f"CREATE CONSTRAINT {label.lower()}_key IF NOT EXISTS FOR (n:{label}) REQUIRE n.{schema.key} IS UNIQUE"
         for name in schema.indexed:
             yield f"CREATE INDEX {label.lower()}_{name} IF NOT EXISTS FOR (n:{label}) ON (n.{name})"
+    if engine == "neo4j":
+        yield NEO4J_FULLTEXT_INDEX

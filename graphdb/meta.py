@@ -44,8 +44,21 @@ class GraphMeta:
     edited: bool = field(default=False, compare=False)
 
 
-def read_meta(store: GraphStore) -> GraphMeta | None:
+def stored_version(store: GraphStore) -> int | None:
+    """Return the schema version of the graph, or None for a graph that was never loaded."""
+    rows = store.read(f"MATCH (m:{META_LABEL}) RETURN m.schema_version AS version")
+    return int(rows[0]["version"]) if rows else None
+
+
+def read_meta(store: GraphStore, *, any_version: bool = False) -> GraphMeta | None:
     """Return the graph's description, or None for a graph that was never loaded.
+
+    Parameters
+    ----------
+    store
+        The graph.
+    any_version
+        Whether to take a graph of another schema version as well.
 
     Raises
     ------
@@ -60,10 +73,11 @@ def read_meta(store: GraphStore) -> GraphMeta | None:
     if not rows:
         return None
     row = rows[0]
-    if row["schema_version"] != SCHEMA_VERSION:
+    if row["schema_version"] != SCHEMA_VERSION and not any_version:
+        older = row["schema_version"] < SCHEMA_VERSION
         raise ArtefactError(
-            f"the graph at {store.uri} has schema version {row['schema_version']}, "
-            f"this platform writes {SCHEMA_VERSION}; load it into an empty graph"
+            f"the graph at {store.uri} has schema version {row['schema_version']}, this platform has {SCHEMA_VERSION}; "
+            + ("bring it there with: python -m graphdb.migrate" if older else "load it into an empty graph")
         )
     return GraphMeta(
         tuple(row["sources"] or ()),

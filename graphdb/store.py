@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -220,6 +221,11 @@ def translate(error: Exception, uri: str) -> GraphError:
     """Say an error of the driver in one line."""
     if isinstance(error, AuthError):
         return GraphAuthError(f"wrong user name or password for {uri} (NEO4J_USERNAME, NEO4J_PASSWORD)")
+    if _distrusts(error):
+        return GraphUnavailableError(
+            f"the certificate of {uri} is not trusted; name the one that signed it in SSL_CERT_FILE, "
+            "or take any with the scheme bolt+ssc://"
+        )
     if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
         return GraphUnavailableError(f"no graph server answers at {uri} (NEO4J_URI)")
     if isinstance(error, Neo4jError):
@@ -229,6 +235,14 @@ def translate(error: Exception, uri: str) -> GraphError:
             return GraphTimeoutError("the query took longer than it may (--timeout); the server has ended it")
         return GraphError(" ".join((error.message or error.code or "the server gave no reason").split()))
     return GraphError(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _distrusts(error: BaseException | None) -> bool:
+    """Return whether a certificate is the reason of an error; the driver wraps it more than once."""
+    if error is None or isinstance(error, ssl.SSLCertVerificationError):
+        return error is not None
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return any(map(_distrusts, (error.__cause__, error.__context__, *parts)))
 
 
 def _open(
