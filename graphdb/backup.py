@@ -17,7 +17,7 @@ from graphdb.console import note, run, say
 from graphdb.errors import GraphError, InputError
 from graphdb.export import stored_tables
 from graphdb.files import replacing_file
-from graphdb.meta import read_meta
+from graphdb.meta import read_meta, require_complete
 from graphdb.store import GraphStore
 from graphdb.vectors import published, published_models
 
@@ -30,10 +30,7 @@ def backup(store: GraphStore, file: Path) -> dict[str, Any]:
     GraphError
         If the graph is half loaded, changes while it is read, or is none that could be restored.
     """
-    meta = read_meta(store)
-    if meta is None or meta.state != "complete":
-        state = "empty" if meta is None else "half loaded"
-        raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
+    meta = require_complete(store)
     models = published_models(store)
     if len(models) > 1 or models == [""]:
         raise GraphError(f"the graph has embeddings of {len(models)} models; publish one: python -m learn.publish")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from graphdb.errors import GraphUnavailableError, InputError, MissingExtraError
+from graphdb.errors import GraphUnavailableError, MissingExtraError
 from graphdb.process import ServerProcess, free_ports, locked, log_file, make_password, rotate, running, state_file
+from graphdb.settings import memory_setting
 
 USERNAME = "root"
 DATABASE = "neo4j"
@@ -74,10 +74,7 @@ def heap_size() -> str:
     InputError
         If it is no size.
     """
-    size = os.environ.get("INFOALIGN_HEAP") or DEFAULT_HEAP
-    if not re.fullmatch(r"[1-9]\d*[mg]", size, re.IGNORECASE):
-        raise InputError(f"INFOALIGN_HEAP: expected a size such as 512m or {DEFAULT_HEAP}, got {size!r}")
-    return size
+    return memory_setting("INFOALIGN_HEAP", DEFAULT_HEAP)
 
 
 def _launch(folder: Path) -> ServerProcess:

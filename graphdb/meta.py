@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from graphdb.errors import ArtefactError
+from graphdb.errors import ArtefactError, GraphError
 from graphdb.schema import META_LABEL, SCHEMA_VERSION
 from graphdb.store import GraphStore
 
@@ -87,6 +87,21 @@ def read_meta(store: GraphStore, *, any_version: bool = False) -> GraphMeta | No
         target=row["target"] or "",
         edited=bool(row["edited"]),
     )
+
+
+def require_complete(store: GraphStore) -> GraphMeta:
+    """Return the description of a graph that is wholly loaded.
+
+    Raises
+    ------
+    GraphError
+        If it is empty or half loaded.
+    """
+    meta = read_meta(store)
+    if meta is None or meta.state != "complete":
+        state = "empty" if meta is None else "half loaded"
+        raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
+    return meta
 
 
 def properties_of(meta: GraphMeta) -> dict[str, Any]:

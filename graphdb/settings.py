@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+from graphdb.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,17 @@ class Settings:
             password=found.get("NEO4J_PASSWORD") or "",
             database=found.get("NEO4J_DATABASE") or None,
         )
+
+
+def memory_setting(name: str, default: str) -> str:
+    """Return a size of memory from the environment, as Java takes it, e.g. ``512m``.
+
+    Raises
+    ------
+    InputError
+        If it is no size.
+    """
+    size = os.environ.get(name) or default
+    if not re.fullmatch(r"[1-9]\d*[mg]", size, re.IGNORECASE):
+        raise InputError(f"{name}: expected a size such as 512m or {default}, got {size!r}")
+    return size

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from graphdb import connect
 from graphdb.console import run, say
-from graphdb.errors import GraphError, InputError
+from graphdb.errors import InputError
 from graphdb.export import read_tables
 from graphdb.formats import write_graphml, write_parquet
-from graphdb.meta import read_meta
+from graphdb.meta import require_complete
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,10 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     if path.is_dir() != (arguments.format == "parquet") and path.exists():
         raise InputError(f"expected a {'folder' if arguments.format == 'parquet' else 'file'}", path=path)
     with connect(arguments.uri, read_only=True) as store:
-        meta = read_meta(store)
-        if meta is None or meta.state != "complete":
-            state = "empty" if meta is None else "half loaded"
-            raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
+        meta = require_complete(store)
         tables = read_tables(store)
     if arguments.format == "parquet":
         write_parquet(tables, path, sources=list(meta.sources))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 
-from graphdb.errors import InputError
+from graphdb.settings import memory_setting
 
 DEFAULT_PAGE_CACHE = "1g"
 
@@ -48,7 +46,4 @@ def page_cache_size() -> str:
     InputError
         If it is no size.
     """
-    size = os.environ.get("INFOALIGN_PAGECACHE") or DEFAULT_PAGE_CACHE
-    if not re.fullmatch(r"[1-9]\d*[mg]", size, re.IGNORECASE):
-        raise InputError(f"INFOALIGN_PAGECACHE: expected a size such as 512m or {DEFAULT_PAGE_CACHE}, got {size!r}")
-    return size
+    return memory_setting("INFOALIGN_PAGECACHE", DEFAULT_PAGE_CACHE)

@@ -9,9 +9,8 @@ from pathlib import Path
 from graphdb import connect
 from graphdb.console import note, print_table, run, say
 from graphdb.content import content_hash
-from graphdb.errors import GraphError
 from graphdb.export import read_tables
-from graphdb.meta import read_meta
+from graphdb.meta import require_complete
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot.live import read_snapshot
 from graphdb.workspace import Workspace
@@ -46,10 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Make the snapshot of the live graph."""
     started = time.perf_counter()
     with connect(arguments.uri, read_only=True) as store:
-        meta = read_meta(store)
-        if meta is None or meta.state != "complete":
-            state = "empty" if meta is None else "half loaded"
-            raise GraphError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
+        meta = require_complete(store)
         edge_types = [edge_type for edge_type in EdgeType if edge_type not in arguments.without]
         verify = arguments.verify or meta.edited
         graph_hash = content_hash(read_tables(store)) if verify else meta.content_hash

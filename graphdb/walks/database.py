@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import ArtefactError, InputError
-from graphdb.meta import read_meta
+from graphdb.meta import require_complete
 from graphdb.schema import NODES, EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.store import GraphStore
@@ -17,10 +17,7 @@ from graphdb.walks.config import WalkConfig
 
 def require_same_graph(store: GraphStore, snapshot: Snapshot) -> None:
     """Raise `ArtefactError` unless the graph of the store is that which the snapshot was made of."""
-    meta = read_meta(store)
-    if meta is None or meta.state != "complete":
-        state = "empty" if meta is None else "half loaded"
-        raise ArtefactError(f"{store.uri}: the graph is {state}; load it with: python -m ingest.all")
+    meta = require_complete(store)
     # Of a graph that was edited nobody knows the hash without reading all of it; a walk along an edge that the snapshot
     # does not have is noticed when it is made.
     if meta.content_hash != snapshot.graph_hash and not meta.edited:

@@ -36,7 +36,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, meta: object) -> None:
         return nullcontext(SimpleNamespace(uri=uri or "bolt://here"))
 
     monkeypatch.setattr(command, "connect", connect)
-    monkeypatch.setattr(command, "read_meta", lambda _: meta)
+    monkeypatch.setattr("graphdb.meta.read_meta", lambda _: meta)
     monkeypatch.setattr(
         command,
         "read_snapshot",
