@@ -18,7 +18,6 @@ from graphdb.meta import GraphMeta, changed_since, read_meta, touch
 from graphdb.schema import META_LABEL, NodeType
 from graphdb.snapshot.topology import Snapshot
 from graphdb.sync import sync
-from graphdb.workspace import Workspace
 
 pytestmark = pytest.mark.graph
 
@@ -92,15 +91,15 @@ def test_touched_graph_is_a_changed_one_until_the_next_load(store, small_graph):
     assert not changed_since(store, graph_hash)
 
 
-def test_writing_command_marks_the_graph_and_the_snapshot_reads_it_anew(store, small_graph):
+def test_writing_command_marks_the_graph_and_the_snapshot_reads_it_anew(store, small_graph, tmp_path):
     graph_hash = sync(store, small_graph, sources=["demo"]).content_hash
     done = run("queries.cypher", "--write", "MATCH (g:Gene {ncbi_id: 5742}) SET g.symbol = 'MINE'")
     assert done.returncode == 0, done.stderr
     assert changed_since(store, graph_hash)
-    made = run("graphdb.snapshot")
+    made = run("graphdb.snapshot", "--out", str(tmp_path / "snapshot"))
     assert made.returncode == 0, made.stderr
     assert "somebody has changed it since" in made.stderr
-    snapshot = Snapshot.load(Workspace.default().snapshot)
+    snapshot = Snapshot.load(tmp_path / "snapshot")
     assert snapshot.graph_hash == content_hash(read_tables(store)) != graph_hash
 
 
