@@ -49,7 +49,10 @@ def context_graph(
 
     name = f"context-{secrets.token_hex(8)}"
     # OpenGDS has no Arrow server.
-    gds = GraphDataScience(store.uri, auth=store.auth, database=store.database, arrow=False, show_progress=False)
+    user, password = store.auth
+    gds = GraphDataScience(
+        store.uri, auth=(user, str(password)), database=store.database, arrow=False, show_progress=False
+    )
     try:
         types = list(EdgeType) if edge_types is None else list(edge_types)
         store.read(_projection(types), name=name)

@@ -29,7 +29,9 @@ def as_py2neo(store: GraphStore) -> py2neo.Graph:
     from py2neo.errors import ConnectionUnavailable
 
     try:
-        graph = py2neo.Graph(store.uri, auth=store.auth, name=store.database)
+        user, password = store.auth
+        # py2neo packs a text that is exactly a str, and no other.
+        graph = py2neo.Graph(store.uri, auth=(user, str(password)), name=store.database)
         graph.evaluate("RETURN 1")
     except (ConnectionUnavailable, OSError) as error:
         raise GraphUnavailableError(f"py2neo reaches no graph server at {store.uri}") from error
