@@ -251,8 +251,15 @@ def _start_error(folder: Path, written: int) -> GraphUnavailableError:
     with log_file(folder).open("rb") as log:
         log.seek(written)
         lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"\b(ERROR|Error|Caused by|Exception)\b", line)] or lines
-    reason = telling[-1] if telling else "no word from it"
+    telling = [index for index, line in enumerate(lines) if re.search(r"\b(ERROR|Error|Caused by|Exception)\b", line)]
+    if not lines:
+        reason = "no word from it"
+    elif not telling:
+        reason = lines[-1]
+    else:
+        # The virtual machine says in the line below what is wrong.
+        of_machine = lines[telling[-1]].endswith("initialization of VM")
+        reason = " ".join(lines[telling[-1] :][: 2 if of_machine else 1])
     return GraphUnavailableError(f"Neo4j did not start: {reason}; see {log_file(folder)}")
 
 
