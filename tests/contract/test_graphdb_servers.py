@@ -33,7 +33,8 @@ BATCH = 250
 KILLS = 6
 # Writes molecules in batches and says after each that was acknowledged how many there are; goes on where it is told to.
 LOAD = """
-import sys, graphdb
+import sys, graphdb, graphdb.store
+graphdb.store.RETRY_SECONDS = 1.0  # nobody starts the server again meanwhile
 first, last, batch = map(int, sys.argv[1:])
 rows = ({"inchikey": f"KEY{index:011d}-UHFFFAOYSA-N"} for index in range(first, last))
 done = first
