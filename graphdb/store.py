@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import neo4j
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired
+from neo4j.exceptions import (
+    AuthError,
+    ConfigurationError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+    TransientError,
+)
 
 from graphdb import dialect, engines
 from graphdb.dialect import Engine
@@ -28,8 +37,13 @@ Rows = Iterable[Mapping[str, Any]]
 Result = TypeVar("Result")
 
 BATCH_SIZE = 5000
-# How long a batch is tried again after a transient error (a deadlock, a lost connection).
+# How long a batch is tried again after the connection was lost: no server may come back.
 RETRY_SECONDS = 10.0
+# And after the server, which is there, has ended the transaction in favour of another (a deadlock): one of the two
+# always gets on, so a writer who is unlucky again and again has only to wait.
+CONTENTION_SECONDS = 120.0
+FIRST_RETRY_SECONDS = 0.1
+CONTENTION = "Neo.TransientError.Transaction."
 CONNECT_SECONDS = 10.0
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 # What a driver raises beside its own errors: a name that cannot be resolved, a number beyond 64 bits, a type that
@@ -195,16 +209,26 @@ class GraphStore:
         return self._run_now(work, access)
 
     def _run_now(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
+        until = time.monotonic() + CONTENTION_SECONDS
         try:
-            with self._driver.session(database=self.database, default_access_mode=access) as session:
-                if access == neo4j.READ_ACCESS:
-                    return session.execute_read(work)
-                return session.execute_write(work)
+            while True:
+                try:
+                    return self._try(work, access)
+                except TransientError as error:
+                    # The driver has tried again for RETRY_SECONDS, with longer and longer waits.
+                    if not (error.code or "").startswith(CONTENTION) or time.monotonic() > until:
+                        raise
         except DRIVER_ERRORS as error:
             # The engine's own words for a full disk are "Transaction error on commit", or none: it dies of it.
             if self.folder is not None and disk_is_full(self.folder):
                 raise GraphError(full_disk(self.folder)) from error
             raise translate(error, self.uri) from error
+
+    def _try(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
+        with self._driver.session(database=self.database, default_access_mode=access) as session:
+            if access == neo4j.READ_ACCESS:
+                return session.execute_read(work)
+            return session.execute_write(work)
 
 
 def connect(uri: str | None = None, *, read_only: bool = False) -> GraphStore:
@@ -258,6 +282,7 @@ def _open(
             connection_timeout=CONNECT_SECONDS,
             connection_acquisition_timeout=2 * CONNECT_SECONDS,
             max_transaction_retry_time=RETRY_SECONDS,
+            initial_retry_delay=FIRST_RETRY_SECONDS,
             notifications_min_severity="OFF",
         )
     except (ConfigurationError, ValueError) as error:

@@ -83,3 +83,28 @@ def test_writers_and_readers_at_once(store, open_store):
     assert made == edges.total()
     assert all(written[number] > 10 for number in range(WRITERS))
     assert all(reads[number] > 10 for number in range(READERS))
+
+
+def test_deadlock_is_waited_out_when_the_driver_has_given_up(store, open_store, monkeypatch):
+    # The driver tries for a time only; here for none, so that each deadlock is left to the store.
+    monkeypatch.setattr("graphdb.store.RETRY_SECONDS", 0.0)
+    store.write("UNWIND $rows AS row CREATE (:Gene {ncbi_id: row.id, value: 0})", [{"id": 0}, {"id": 1}])
+    errors: list[GraphError] = []
+    rounds = 50
+
+    def write(ids: list[int]) -> None:
+        own = open_store()
+        for _ in range(rounds):
+            try:
+                own.write("UNWIND $ids AS id MATCH (n:Gene {ncbi_id: id}) SET n.value = n.value + 1", ids=ids)
+            except GraphError as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(ids,)) for ids in ([0, 1], [1, 0], [0, 1], [1, 0])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(error) for error in errors] == []
+    rows = store.read("MATCH (n:Gene) RETURN n.value AS value")
+    assert [row["value"] for row in rows] == [4 * rounds, 4 * rounds]
