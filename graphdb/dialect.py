@@ -71,11 +71,17 @@ def writes(cypher: str) -> bool:
     return _WRITING.search(bare) is not None
 
 
-def schema_statements(engine: Engine) -> Iterator[str]:
-    """Yield the statements that make constraints and indexes; each can be run again."""
+def key_statements() -> Iterator[str]:
+    """Yield the statements that make the constraints, which have the indexes of the keys; each can be run again."""
     for schema in NODES.values():
         label = schema.node_type
         yield f"CREATE CONSTRAINT {label.lower()}_key IF NOT EXISTS FOR (n:{label}) REQUIRE n.{schema.key} IS UNIQUE"
+
+
+def look_up_statements(engine: Engine) -> Iterator[str]:
+    """Yield the statements that make the other indexes; each can be run again."""
+    for schema in NODES.values():
+        label = schema.node_type
         for name in schema.indexed:
             yield f"CREATE INDEX {label.lower()}_{name} IF NOT EXISTS FOR (n:{label}) ON (n.{name})"
     if engine == "neo4j":

@@ -24,6 +24,7 @@ from neo4j.exceptions import (
 )
 
 from graphdb import dialect, engines
+from graphdb.console import note
 from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphTimeoutError, GraphUnavailableError
 from graphdb.files import disk_is_full, full_disk
@@ -33,7 +34,7 @@ from graphdb.settings import Settings
 from graphdb.timeouts import within
 from graphdb.workspace import Workspace
 
-Rows = Iterable[Mapping[str, Any]]
+Rows = Iterable[Mapping[str, Any] | list[Any]]
 Result = TypeVar("Result")
 
 BATCH_SIZE = 5000
@@ -159,7 +160,8 @@ class GraphStore:
             Takes the batch as ``$rows`` (``UNWIND $rows AS row …``). It must be such that running it twice is as
             running it once (``MERGE``), since a batch whose answer was lost is sent again.
         rows
-            Everything to write; None runs the query once without ``$rows``.
+            Everything to write, each row by name or (smaller to send) a list; None runs the query once without
+            ``$rows``.
         batch_size
             Rows a transaction.
         advance
@@ -183,9 +185,28 @@ class GraphStore:
         return written
 
     def ensure_schema(self) -> None:
-        """Make the key constraints and the look-up indexes of `graphdb.schema` where they are missing."""
-        for statement in dialect.schema_statements(self.engine):
+        """Make the key constraints and the look-up indexes of `graphdb.schema` where they are missing.
+
+        Neo4j makes no index over a text of more than 8 kB; queries do without it, and a line says so.
+        """
+        self.ensure_keys()
+        for statement in dialect.look_up_statements(self.engine):
             self.write(statement)
+        if self.engine == "neo4j":
+            for row in self.read("SHOW INDEXES YIELD name, state WHERE state <> 'ONLINE'"):
+                self._await_index(row["name"])
+
+    def ensure_keys(self) -> None:
+        """Make the key constraints alone: a first load is faster where the other indexes come after it."""
+        for statement in dialect.key_statements():
+            self.write(statement)
+
+    def _await_index(self, name: str) -> None:
+        try:
+            self.read("CALL db.awaitIndex($name, 600)", name=name)
+        except GraphError as error:
+            reason = "a value is too long for one" if "too large to index" in str(error) else str(error)[:300]
+            note(f"{self.uri}: no index {name}, queries do without ({reason})")
 
     def node_counts(self) -> dict[NodeType, int]:
         """Return the number of nodes of every node type."""
@@ -305,7 +326,7 @@ def _consume(transaction: neo4j.ManagedTransaction, cypher: str, parameters: dic
     transaction.run(cypher, parameters).consume()
 
 
-def _batches(rows: Rows, size: int) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Rows, size: int) -> Iterator[list[dict[str, Any] | list[Any]]]:
     iterator = iter(rows)
-    while batch := [dict(row) for row in itertools.islice(iterator, size)]:
+    while batch := [row if isinstance(row, list) else dict(row) for row in itertools.islice(iterator, size)]:
         yield batch

@@ -7,7 +7,7 @@ sending it twice is as sending it once.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +22,12 @@ from graphdb.meta import GraphMeta, read_meta, write_meta
 from graphdb.schema import EDGES, NODES, EdgeSchema, NodeType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
+
+BATCH_SIZE = 10_000
+"""Rows a transaction."""
+
+Query = Callable[[Sequence[str]], str]
+"""Returns a query whose ``$rows`` are lists, given the names of what stands in them: they repeat no names."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +127,21 @@ def sync(store: GraphStore, wanted: GraphTables, *, sources: Sequence[str]) -> S
     present_meta = read_meta(store)
     check(wanted)
     wanted_hash = content_hash(wanted)
-    store.ensure_schema()
+    first = not any(store.node_counts().values())
+    if first:
+        store.ensure_keys()
+    else:
+        store.ensure_schema()
     meta = GraphMeta(tuple(sorted(sources)), "complete", wanted_hash)
     with progress() as bar:
         # Until the end the graph is part of both: `--add` and `--replace` are asked about either.
         begun = {*meta.sources, *(present_meta.sources if present_meta else ())}
         writer = _Writer(store, bar, GraphMeta(tuple(sorted(begun)), "loading", target=wanted_hash))
         report = replace(_write(writer, stored_tables(store), wanted), content_hash=wanted_hash)
+    if first:
+        started = time.perf_counter()
+        store.ensure_schema()
+        report = replace(report, write_seconds=report.write_seconds + time.perf_counter() - started)
     if not report.unchanged:
         found_hash = content_hash(stored_tables(store))
         if found_hash != wanted_hash:
@@ -150,8 +164,8 @@ class _Writer:
     begun: bool = False
     seconds: float = 0.0
 
-    def send(self, what: str, cypher: str, rows: Sequence[Row], identity: tuple[str, ...] | None = None) -> None:
-        """Send rows; with `identity` each as these columns and a map of the others, ``SET x += map`` takes it whole."""
+    def send(self, what: str, query: Query, rows: Sequence[Row], names: Sequence[str] = ()) -> None:
+        """Send the values `names` of rows, None where a row lacks one; without `names`, all that they have."""
         if not rows:
             return
         started = time.perf_counter()
@@ -159,8 +173,9 @@ class _Writer:
             write_meta(self.store, self.loading)
             self.begun = True
         task = self.bar.add_task(what, total=len(rows))
-        packed = rows if identity is None else (_packed(row, identity) for row in rows)
-        self.store.write(cypher, packed, advance=partial(self.bar.advance, task))
+        names = names or sorted({name for row in rows for name in row})
+        packed = ([row.get(name) for name in names] for row in rows)
+        self.store.write(query(names), packed, batch_size=BATCH_SIZE, advance=partial(self.bar.advance, task))
         self.seconds += time.perf_counter() - started
 
 
@@ -176,52 +191,57 @@ def _write(writer: _Writer, present: GraphTables, wanted: GraphTables) -> SyncRe
         changes = diff_nodes(node_type, present.nodes[node_type], wanted.nodes.get(node_type))
         nodes[node_type], gone[node_type] = Counts.of(changes), changes.deleted
         rows = changes.added + changes.updated
-        writer.send(f"write {node_type}", _merge_node(node_type), rows, (NODES[node_type].key,))
+        writer.send(f"write {node_type}", partial(_merge_node, node_type), rows)
     for kind in present.edges:
         changes = diff_edges(kind, present.edges[kind], wanted.edges.get(kind))
         if changes.total or changes.unchanged:
             edges[kind] = Counts.of(changes)
-        writer.send(f"delete {kind.edge_type}", _delete_edge(kind), changes.deleted)
+        writer.send(f"delete {kind.edge_type}", partial(_delete_edge, kind), changes.deleted, edge_identity(kind))
         rows = changes.added + changes.updated
-        writer.send(f"write {kind.edge_type}", _merge_edge(kind), rows, edge_identity(kind))
+        writer.send(f"write {kind.edge_type}", partial(_merge_edge, kind), rows)
     for node_type, deleted in gone.items():
-        writer.send(f"delete {node_type}", _delete_node(node_type), deleted)
+        writer.send(f"delete {node_type}", partial(_delete_node, node_type), deleted, [NODES[node_type].key])
     return SyncReport("", nodes, edges, writer.seconds)
 
 
-def _packed(row: Row, identity: tuple[str, ...]) -> Row:
-    """Return a row as its identity and a map of the other properties."""
-    return {name: row[name] for name in identity} | {
-        "properties": {name: value for name, value in row.items() if name not in identity}
-    }
-
-
-def _merge_node(node_type: NodeType) -> str:
+def _merge_node(node_type: NodeType, names: Sequence[str]) -> str:
     key = NODES[node_type].key
-    return f"UNWIND $rows AS row MERGE (n:{node_type} {{{key}: row.{key}}}) SET n += row.properties"
+    return f"UNWIND $rows AS row MERGE (n:{node_type} {{{key}: {_at(names, key)}}}) {_set('n', names, {key})}"
 
 
-def _merge_edge(kind: EdgeKind) -> str:
-    pattern = _identity(EDGES[kind.edge_type])
-    return f"UNWIND $rows AS row {_ends(kind)} MERGE (a)-[r:{kind.edge_type}{pattern}]->(b) SET r += row.properties"
+def _merge_edge(kind: EdgeKind, names: Sequence[str]) -> str:
+    pattern = _identity(EDGES[kind.edge_type], names)
+    others = _set("r", names, {*edge_identity(kind)})
+    return f"UNWIND $rows AS row {_ends(kind, names)} MERGE (a)-[r:{kind.edge_type}{pattern}]->(b) {others}"
 
 
-def _delete_edge(kind: EdgeKind) -> str:
-    pattern = _identity(EDGES[kind.edge_type])
-    return f"UNWIND $rows AS row {_ends(kind)} MATCH (a)-[r:{kind.edge_type}{pattern}]->(b) DELETE r"
+def _delete_edge(kind: EdgeKind, names: Sequence[str]) -> str:
+    pattern = _identity(EDGES[kind.edge_type], names)
+    return f"UNWIND $rows AS row {_ends(kind, names)} MATCH (a)-[r:{kind.edge_type}{pattern}]->(b) DELETE r"
 
 
-def _delete_node(node_type: NodeType) -> str:
+def _delete_node(node_type: NodeType, names: Sequence[str]) -> str:
     key = NODES[node_type].key
-    return f"UNWIND $rows AS row MATCH (n:{node_type} {{{key}: row.{key}}}) DETACH DELETE n"
+    return f"UNWIND $rows AS row MATCH (n:{node_type} {{{key}: {_at(names, key)}}}) DETACH DELETE n"
 
 
-def _ends(kind: EdgeKind) -> str:
+def _ends(kind: EdgeKind, names: Sequence[str]) -> str:
     source, target = NODES[kind.source], NODES[kind.target]
-    return f"MATCH (a:{kind.source} {{{source.key}: row.src}}) MATCH (b:{kind.target} {{{target.key}: row.dst}})"
+    src, dst = _at(names, "src"), _at(names, "dst")
+    return f"MATCH (a:{kind.source} {{{source.key}: {src}}}) MATCH (b:{kind.target} {{{target.key}: {dst}}})"
 
 
-def _identity(schema: EdgeSchema) -> str:
+def _identity(schema: EdgeSchema, names: Sequence[str]) -> str:
     if not schema.identity:
         return ""
-    return " {" + ", ".join(f"{name}: row.{name}" for name in schema.identity) + "}"
+    return " {" + ", ".join(f"{name}: {_at(names, name)}" for name in schema.identity) + "}"
+
+
+def _set(variable: str, names: Sequence[str], but: set[str]) -> str:
+    """Return the clause that sets each property but some; a value that a row lacks takes the property away."""
+    clauses = [f"{variable}.{name} = {_at(names, name)}" for name in names if name not in but]
+    return "SET " + ", ".join(clauses) if clauses else ""
+
+
+def _at(names: Sequence[str], name: str) -> str:
+    return f"row[{names.index(name)}]"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graphdb.dialect import NEO4J_VECTOR_INDEX, VECTOR_INDEX
 from graphdb.errors import GraphError, InputError
-from graphdb.schema import EMBEDDING_DIMENSION, NODES, NodeType
+from graphdb.schema import EMBEDDING_DIMENSION, EMBEDDING_INDEX, NODES, NodeType
 from graphdb.store import GraphStore
 
 BATCH_SIZE = 1000
@@ -59,7 +59,7 @@ def publish(store: GraphStore, inchikeys: Sequence[str], vectors: npt.NDArray[np
         model=model,
     )
     if store.engine == "neo4j":
-        store.read("CALL db.awaitIndexes(300)")
+        store.read("CALL db.awaitIndex($name, 300)", name=EMBEDDING_INDEX)
     elif len(vectors):
         _propose(store, np.ones(EMBEDDING_DIMENSION).tolist(), 1)  # the first query builds the index: seconds
     count: int = store.read(

@@ -22,6 +22,8 @@ _HERE: Mapping[str, str] = {
     "server.https.enabled": "false",
     "dbms.security.auth_enabled": "true",
     "server.directories.import": "import",
+    # When the databases are closed, Bolt's threads wait twice this long (5 s at first) for calls that cannot come.
+    "internal.server.bolt.thread_pool_shutdown_wait_time": "0s",
 }
 
 

@@ -181,7 +181,7 @@ def _launch(folder: Path, java: str, jars: Path, port: int | None) -> ServerProc
         java,
         f"-Xms{heap}",
         f"-Xmx{heap}",
-        "-XX:+UseG1GC",
+        "-XX:+UseParallelGC",  # a load is a third faster than with G1, which two cores do not feed
         "-XX:+ExitOnOutOfMemoryError",
         *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _OPENED_MODULES),
         "-cp",

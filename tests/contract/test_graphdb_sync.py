@@ -179,3 +179,22 @@ def test_more_nodes_than_a_page(store, random_graph, monkeypatch):
     exported = read_tables(store)
     assert content_hash(exported) == content_hash(tables)
     assert len(exported.nodes[NodeType.MOLECULE]) == 50
+
+
+def test_name_that_no_index_holds(store, small_graph, capfd):
+    molecules = small_graph.nodes[NodeType.MOLECULE].copy()
+    molecules.loc[0, "name"] = "long " * 20_000
+    wanted = changed(small_graph, nodes={NodeType.MOLECULE: molecules})
+    if store.engine == "neo4j":
+        store.write("DROP INDEX molecule_name")  # a first load makes it when the nodes are there
+    try:
+        assert sync(store, wanted, sources=["demo"]).content_hash == content_hash(wanted)
+        assert sync(store, wanted, sources=["demo"]).unchanged
+        said = "no index molecule_name, queries do without (a value is too long for one)"
+        assert (said in capfd.readouterr().err) == (store.engine == "neo4j")
+        molecules.loc[0, "name"] = "short"
+        assert sync(store, changed(wanted, nodes={NodeType.MOLECULE: molecules}), sources=["demo"]).total_updated == 1
+    finally:
+        if store.engine == "neo4j":
+            store.write("DROP INDEX molecule_name IF EXISTS")
+            store.ensure_schema()
