@@ -29,7 +29,6 @@ from learn.config import QUICK, TrainConfig
 from learn.device import resolve_device
 from learn.encode import embed_graphs
 from learn.loop import build
-from learn.objectives.infoalign import loss
 
 SIZE = Size(molecules=3072)
 
@@ -74,8 +73,8 @@ def measure(workspace: Workspace, device: torch.device, seconds: float) -> list[
 
     config = TrainConfig()
     for size in (int(QUICK["batch_size"]), config.batch_size):
-        encoder, decoders = build(config, maker, device)
-        networks = nn.ModuleList([encoder, decoders]).train()
+        encoder, objective = build(config, maker, device)
+        networks = nn.ModuleList([encoder, objective]).train()
         optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         made = total = 0.0
         steps, began = 0, 0.0
@@ -89,8 +88,7 @@ def measure(workspace: Workspace, device: torch.device, seconds: float) -> list[
             batch = maker.make(part)
             _wait(device)
             made += time.perf_counter() - start
-            mu, sigma = encoder(batch.graphs)
-            result = loss(mu, sigma, decoders(mu), batch.weight_sums, batch.target_sums, config.beta)
+            result = objective(encoder, batch)
             optimizer.zero_grad(set_to_none=True)
             result.total.backward()
             optimizer.step()

@@ -24,7 +24,7 @@ from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
 
 KIND = "infoalign-checkpoint"
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Checkpoint:
         Its settings.
     specs
         What its decoders rebuild.
-    encoder_state, decoders_state
+    encoder_state, objective_state
         Weights by name.
     optimizer_state
         None in a checkpoint that only gives an encoder (the one before the first step).
@@ -79,6 +79,8 @@ class Checkpoint:
         For each of `specs` the id of what brings its targets to [0, 1] (`learn.batches.scaler_id`).
     tautomers
         What tautomers its molecules had (`graphdb.feature_store.FeatureStore.tautomers`): so are others encoded.
+    averaged_state
+        Running mean of the encoder's weights; None where the settings keep none.
     versions
         Of the packages that made it.
     """
@@ -86,7 +88,7 @@ class Checkpoint:
     config: TrainConfig
     specs: tuple[DecoderSpec, ...]
     encoder_state: Mapping[str, Tensor]
-    decoders_state: Mapping[str, Tensor]
+    objective_state: Mapping[str, Tensor]
     optimizer_state: Mapping[str, Any] | None
     position: Position
     snapshot_id: str
@@ -95,27 +97,38 @@ class Checkpoint:
     simulated: tuple[str, ...] = ()
     scalers: tuple[str, ...] = ()
     tautomers: Literal["keep", "canonical"] = "keep"
+    averaged_state: Mapping[str, Tensor] | None = None
     versions: Mapping[str, str] = field(default_factory=versions)
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 over the encoder's weights: names an embedding's origin."""
+        """SHA-256 over the weights of `encoder`: names an embedding's origin."""
         digest = hashlib.sha256()
-        for name, tensor in sorted(self.encoder_state.items()):
+        for name, tensor in sorted((self.averaged_state or self.encoder_state).items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
     def encoder(self) -> Encoder:
-        """Return the encoder, in eval mode, on the CPU."""
+        """Return the encoder, in eval mode, on the CPU: the running mean of its weights where one was kept."""
         encoder = Encoder(self.config.layers, self.config.dropout)
-        encoder.load_state_dict(dict(self.encoder_state))
+        encoder.load_state_dict(dict(self.averaged_state or self.encoder_state))
         return encoder.eval()
 
     def decoders(self) -> Decoders:
-        """Return the decoders, in eval mode, on the CPU."""
+        """Return the decoders, in eval mode, on the CPU.
+
+        Raises
+        ------
+        ArtefactError
+            If the objective of this checkpoint has none.
+        """
         decoders = Decoders(self.specs, self.config.dropout)
-        decoders.load_state_dict(dict(self.decoders_state))
+        start = "decoders."
+        state = {name[len(start) :]: tensor for name, tensor in self.objective_state.items() if name.startswith(start)}
+        if not state:
+            raise ArtefactError(f"a checkpoint of the objective {self.config.objective} has no decoders")
+        decoders.load_state_dict(state)
         return decoders.eval()
 
 
@@ -127,7 +140,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config.as_dict(),
         "specs": [[str(spec.node_type), spec.feature_space, spec.dimension] for spec in checkpoint.specs],
         "encoder": _on_cpu(checkpoint.encoder_state),
-        "decoders": _on_cpu(checkpoint.decoders_state),
+        "objective": _on_cpu(checkpoint.objective_state),
+        "averaged": None if checkpoint.averaged_state is None else _on_cpu(checkpoint.averaged_state),
         "optimizer": checkpoint.optimizer_state,
         "position": asdict(checkpoint.position),
         "snapshot_id": checkpoint.snapshot_id,
@@ -173,7 +187,8 @@ def load(path: Path | str) -> Checkpoint:
             config=TrainConfig.from_mapping(content["config"]),
             specs=tuple(DecoderSpec(NodeType(kind), space, int(d)) for kind, space, d in content["specs"]),
             encoder_state=content["encoder"],
-            decoders_state=content["decoders"],
+            objective_state=content["objective"],
+            averaged_state=content["averaged"],
             optimizer_state=content["optimizer"],
             position=Position(**content["position"]),
             snapshot_id=content["snapshot_id"],

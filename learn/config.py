@@ -32,6 +32,15 @@ class TrainConfig:
         Of the encoder; `dropout` of the decoders too.
     seed
         Of the weights, of dropout, of the order of molecules.
+    objective
+        Name of the objective (`learn.objectives`).
+    precision
+        ``float32``, or ``bfloat16``: matrix products in bfloat16 under autocast; weights, batch norm and losses stay
+        float32.
+    clip
+        Norm to which gradients are clipped; 0: not.
+    ema
+        Decay of the running mean of the encoder's weights, which then gives the embeddings; 0: none is kept.
     walk_length, walks_per_node, weighted, walk_seed
         See `graphdb.walks.WalkConfig`.
     walk_epochs
@@ -47,6 +56,10 @@ class TrainConfig:
     layers: int = 5
     dropout: float = 0.5
     seed: int = 0
+    objective: str = "infoalign"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    clip: float = 0.0
+    ema: float = 0.0
     walk_length: int = 4
     walks_per_node: int = 1
     weighted: bool = False
@@ -63,6 +76,10 @@ class TrainConfig:
                 f"dropout {self.dropout} must be in [0, 1), lr {self.lr} in (0, 1], "
                 f"beta {self.beta} and weight decay {self.weight_decay} not negative"
             )
+        if self.precision not in ("float32", "bfloat16"):
+            raise InputError(f"precision must be float32 or bfloat16, got {self.precision!r}")
+        if not (0 <= self.clip < math.inf and 0 <= self.ema < 1):
+            raise InputError(f"clip {self.clip} must not be negative, ema {self.ema} in [0, 1)")
         self.walks  # noqa: B018 - checks the settings of the walks
 
     @property

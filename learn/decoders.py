@@ -31,6 +31,9 @@ class DecoderSpec:
     feature_space: str
     dimension: int
 
+    def __str__(self) -> str:
+        return f"{self.node_type} {self.feature_space}"
+
 
 class Decoder(nn.Module):
     """300-1200-BN-GELU-dropout-D."""

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from graphdb.errors import ArtefactError
 from graphdb.files import replacing_file
 
+KL = "kl"
+"""Name of the KL divergence among the parts of a loss."""
 SMOOTHING = 20
 """Steps over which the drawn curves are averaged."""
 
@@ -42,7 +44,7 @@ def cut_log(path: Path, step: int) -> None:
 
 
 def plot(steps: list[dict[str, Any]], path: Path) -> None:
-    """Draw loss, cross entropy a feature space and KL over the steps, as PNG."""
+    """Draw the loss and its parts over the steps, as PNG; the KL divergence, which is of another size, by itself."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -53,11 +55,12 @@ def plot(steps: list[dict[str, Any]], path: Path) -> None:
     left.plot(x, [step["loss"] for step in steps], color="0.8", linewidth=0.8)
     left.plot(x, smooth([step["loss"] for step in steps]), color="C0")
     left.set(title="loss", xlabel="step", ylabel="nats")
-    for name in steps[0]["reconstruction"]:
-        middle.plot(x, smooth([step["reconstruction"][name] for step in steps]), label=name)
-    middle.set(title="cross entropy by feature space", xlabel="step", ylabel="nats a feature")
-    middle.legend(fontsize=7)
-    right.plot(x, smooth([step["kl"] for step in steps]), color="C3")
+    for name in steps[0]["parts"]:
+        axes = right if name == KL else middle
+        axes.plot(x, smooth([step["parts"][name] for step in steps]), label=name)
+    middle.set(title="parts of the loss", xlabel="step", ylabel="nats")
+    if middle.lines:
+        middle.legend(fontsize=7)
     right.set(title="KL(p(z|x) || N(0, I))", xlabel="step", ylabel="nats a molecule")
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)

@@ -9,22 +9,22 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from graphdb.errors import InfoAlignError
 from graphdb.walks.shards import ShardReader
 from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import TrainConfig
-from learn.decoders import Decoders
 from learn.encoder import Encoder
-from learn.objectives.infoalign import Loss, loss
+from learn.objectives import Loss, Objective, build_objective
 from learn.runs import CHECKPOINT
 
 NONFINITE_BATCH = "nonfinite-batch.pt"
@@ -40,10 +40,8 @@ class StepReport:
     ----------
     epoch, step
         Which; counted from 0.
-    loss, kl
-        Of the batch.
-    reconstructions
-        Cross entropy a feature space, in the order of the decoders.
+    loss, parts
+        Of the batch; what the parts are is the objective's.
     lr
         Learning rate.
     molecules, seconds
@@ -53,8 +51,7 @@ class StepReport:
     epoch: int
     step: int
     loss: float
-    kl: float
-    reconstructions: tuple[float, ...]
+    parts: Mapping[str, float]
     lr: float
     molecules: int
     seconds: float
@@ -69,11 +66,11 @@ def learning_rate(config: TrainConfig, step: int, last: int) -> float:
     return config.lr * math.cos(7 / 16 * math.pi * step / max(1, last))
 
 
-def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple[Encoder, Decoders]:
+def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple[Encoder, Objective]:
     """Return new networks; their weights depend on the seed alone."""
     torch.manual_seed(config.seed)
-    encoder, decoders = Encoder(config.layers, config.dropout), Decoders(maker.specs, config.dropout)
-    return encoder.to(device), decoders.to(device)
+    encoder, objective = Encoder(config.layers, config.dropout), build_objective(config, maker)
+    return encoder.to(device), objective.to(device)
 
 
 def train(
@@ -119,10 +116,11 @@ def train(
         If a loss or a weight is not finite. The batch is in ``nonfinite-batch.pt``; the last checkpoint stays.
     """
     config = start.config
-    encoder, decoders = build(config, maker, device)
+    encoder, objective = build(config, maker, device)
     encoder.load_state_dict(dict(start.encoder_state))
-    decoders.load_state_dict(dict(start.decoders_state))
-    networks = nn.ModuleList([encoder, decoders]).train()
+    objective.load_state_dict(dict(start.objective_state))
+    networks = nn.ModuleList([encoder, objective]).train()
+    average = _average(encoder, start)
     optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     if start.optimizer_state is not None:
         optimizer.load_state_dict(dict(start.optimizer_state))
@@ -133,7 +131,8 @@ def train(
         kept = replace(
             start,
             encoder_state=encoder.state_dict(),
-            decoders_state=decoders.state_dict(),
+            objective_state=objective.state_dict(),
+            averaged_state=None if average is None else average.module.state_dict(),
             optimizer_state=optimizer.state_dict(),
             position=at,
         )
@@ -150,7 +149,8 @@ def train(
                 rate = learning_rate(config, position.step, last)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                result = _forward(encoder, decoders, batch, config)
+                with autocast(config, device):
+                    result = objective(encoder, batch)
                 report = _report(result, position, rate, len(walks), began)
                 if not math.isfinite(report.loss):
                     _save_batch(folder / NONFINITE_BATCH, batch)
@@ -159,8 +159,12 @@ def train(
                         f"{folder / NONFINITE_BATCH}, the last good state in {folder / CHECKPOINT}"
                     )
                 optimizer.zero_grad(set_to_none=True)
-                result.total.backward()  # type: ignore[no-untyped-call]
+                result.total.backward()
+                if config.clip:
+                    nn.utils.clip_grad_norm_(networks.parameters(), config.clip)
                 optimizer.step()
+                if average is not None:
+                    average.update_parameters(encoder)
                 on_step(replace(report, seconds=time.monotonic() - began))
             position = Position(position.epoch, position.batch + 1, position.step + 1)
             if time.monotonic() > deadline:
@@ -178,21 +182,30 @@ def steps_in(config: TrainConfig, reader: ShardReader) -> int:
     return config.epochs * reader.number_of_batches(config.batch_size)
 
 
-def _forward(encoder: Encoder, decoders: Decoders, batch: Batch, config: TrainConfig) -> Loss:
-    mu, sigma = encoder(batch.graphs)
-    latent = mu if config.latent == "mean" else mu + sigma * torch.randn_like(sigma)
-    return loss(mu, sigma, decoders(latent), batch.weight_sums, batch.target_sums, config.beta)
+def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """Return the context in which an objective computes in the precision of the settings."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def _average(encoder: Encoder, start: Checkpoint) -> AveragedModel | None:
+    """Return the running mean of the encoder's weights as the checkpoint left it; None where none is kept."""
+    if not start.config.ema:
+        return None
+    average = AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(start.config.ema))  # type: ignore[no-untyped-call]
+    if start.averaged_state is not None:
+        average.module.load_state_dict(dict(start.averaged_state))
+        average.n_averaged += 1  # the first update of all takes the weights as they are
+    return average
 
 
 def _report(result: Loss, position: Position, rate: float, molecules: int, began: float) -> StepReport:
     # Together, since each number that is asked of a GPU waits for it.
-    total, kl, *reconstructions = torch.stack([result.total, result.kl, *result.reconstructions]).tolist()
+    total, *parts = torch.stack([result.total, *result.parts.values()]).tolist()
     return StepReport(
         epoch=position.epoch,
         step=position.step,
         loss=total,
-        kl=kl,
-        reconstructions=tuple(reconstructions),
+        parts=dict(zip(result.parts, parts, strict=True)),
         lr=rate,
         molecules=molecules,
         seconds=time.monotonic() - began,
@@ -226,17 +239,6 @@ def _save_batch(path: Path, batch: Batch) -> None:
     save_tensors(path, content)
 
 
-def as_line(report: StepReport, names: tuple[str, ...]) -> str:
-    """Return a step as one line of JSON; `names` are those of the reconstructions."""
-    return json.dumps(
-        {
-            "epoch": report.epoch,
-            "step": report.step,
-            "loss": report.loss,
-            "kl": report.kl,
-            "reconstruction": dict(zip(names, report.reconstructions, strict=True)),
-            "lr": report.lr,
-            "molecules": report.molecules,
-            "seconds": round(report.seconds, 4),
-        }
-    )
+def as_line(report: StepReport) -> str:
+    """Return a step as one line of JSON."""
+    return json.dumps({**asdict(report), "seconds": round(report.seconds, 4)})

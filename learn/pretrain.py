@@ -35,6 +35,7 @@ from learn.device import resolve_device
 from learn.holdout import hold_out
 from learn.log import cut_log, plot, read_log
 from learn.loop import SMALLEST_BATCH, StepReport, as_line, build, steps_in, train
+from learn.objectives import OBJECTIVES
 from learn.runs import CHECKPOINT
 
 LOG = "log.jsonl"
@@ -61,10 +62,16 @@ def build_parser() -> argparse.ArgumentParser:
         ("walks_per_node", int),
         ("walk_seed", int),
         ("walk_epochs", int),
+        ("clip", float),
+        ("ema", float),
     ):
         flag = "--" + name.replace("_", "-")
         settings.add_argument(flag, type=kind, default=None, help=f"default {getattr(defaults, name):g}")
     settings.add_argument("--latent", choices=("mean", "sample"), default=None, help="default mean, as in the paper")
+    settings.add_argument("--objective", choices=sorted(OBJECTIVES), default=None, help="default infoalign")
+    settings.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default=None, help="of the matrix products; default float32"
+    )
     settings.add_argument("--weighted", action="store_true", default=None, help="walk in proportion to the weights")
     settings.add_argument(
         "--quick",
@@ -182,12 +189,12 @@ def _shards(
 def _new_checkpoint(
     config: TrainConfig, maker: BatchMaker, snapshot: Snapshot, holdout: tuple[HeldOut, ...], simulated: tuple[str, ...]
 ) -> Checkpoint:
-    encoder, decoders = build(config, maker, torch.device("cpu"))
+    encoder, objective = build(config, maker, torch.device("cpu"))
     return Checkpoint(
         config=config,
         specs=maker.specs,
         encoder_state=encoder.state_dict(),
-        decoders_state=decoders.state_dict(),
+        objective_state=objective.state_dict(),
         optimizer_state=None,
         position=Position(),
         snapshot_id=snapshot.id,
@@ -236,12 +243,11 @@ def _train(
     save_every: int,
     deadline: float,
 ) -> Checkpoint:
-    names = tuple(f"{spec.node_type} {spec.feature_space}" for spec in start.specs)
     with progress() as bar, (folder / LOG).open("a") as log:
         task = bar.add_task("pretraining", total=steps_in(start.config, reader), completed=start.position.step)
 
         def on_step(report: StepReport) -> None:
-            log.write(as_line(report, names) + "\n")
+            log.write(as_line(report) + "\n")
             log.flush()
             rate = report.molecules / report.seconds
             text = f"epoch {report.epoch + 1}/{start.config.epochs}  loss {report.loss:.4f}  {rate:,.0f} molecules/s"
@@ -270,17 +276,13 @@ def _summary(
         "steps": finished.position.step,
         "loss_first_epoch": mean(0, "loss"),
         "loss_last_epoch": mean(last_epoch, "loss"),
-        "reconstruction_last_step": steps[-1]["reconstruction"] if steps else {},
-        "kl_last_epoch": mean(last_epoch, "kl"),
+        "parts_last_step": steps[-1]["parts"] if steps else {},
         "molecules_per_second": sum(step["molecules"] for step in done) / busy if busy else None,
         "seconds": round(seconds, 1),
         "model_hash": finished.model_hash,
         "snapshot_id": finished.snapshot_id,
         "graph_hash": finished.graph_hash,
-        "scalers": {
-            f"{spec.node_type} {spec.feature_space}": scaler
-            for spec, scaler in zip(finished.specs, finished.scalers, strict=True)
-        },
+        "scalers": {str(spec): scaler for spec, scaler in zip(finished.specs, finished.scalers, strict=True)},
         "holdout": [asdict(item) for item in finished.holdout],
         "simulated": list(finished.simulated),
     }

@@ -6,30 +6,57 @@ Source: InfoAlign, Eq. 3 and 5 (method, section 3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from learn.batches import Batch
+from learn.decoders import Decoders, DecoderSpec
+from learn.encoder import Encoder
+from learn.log import KL
+from learn.objectives.base import Loss, Objective
 
-@dataclass(frozen=True)
-class Loss:
-    """The loss of one batch.
 
-    Attributes
+class InfoAlign(Objective):
+    """Decoders rebuild the features of the nodes along the walk from the latent; the KL term limits what it holds.
+
+    Parameters
     ----------
-    total
-        Scalar: sum of the reconstructions plus beta times KL.
-    reconstructions
-        Scalar a feature space, in nats a feature.
-    kl
-        Scalar, in nats a molecule.
+    specs
+        The feature spaces, in the order of a batch's sums.
+    dropout
+        Of the decoders.
+    beta
+        Weight of the KL term.
+    latent
+        What the decoders see: ``mean`` (mu, the paper's) or ``sample`` (reparameterised).
     """
 
-    total: Tensor
-    reconstructions: tuple[Tensor, ...]
-    kl: Tensor
+    def __init__(
+        self, specs: Sequence[DecoderSpec], *, dropout: float, beta: float, latent: Literal["mean", "sample"]
+    ) -> None:
+        super().__init__()
+        self.decoders = Decoders(specs, dropout)
+        self.beta = beta
+        self.latent = latent
+
+    def forward(self, encoder: Encoder, batch: Batch) -> Loss:
+        """Return the objective of a batch (Eq. 3 and 5).
+
+        Its parts are named by node type and feature space, in nats a feature, and ``kl``, in nats a molecule.
+        """
+        mu, sigma = encoder(batch.graphs)
+        latent = mu if self.latent == "mean" else mu + sigma * torch.randn_like(sigma)
+        parts = {
+            str(spec): reconstruction(logits.float() if logits.dtype == torch.bfloat16 else logits, weights, targets)
+            for spec, logits, weights, targets in zip(
+                self.decoders.specs, self.decoders(latent), batch.weight_sums, batch.target_sums, strict=True
+            )
+        }
+        divergence = kl(mu, sigma)
+        return Loss(torch.stack([*parts.values()]).sum() + self.beta * divergence, {**parts, KL: divergence})
 
 
 def reconstruction(logits: Tensor, weight_sum: Tensor, target_sum: Tensor) -> Tensor:
@@ -60,19 +87,3 @@ def reconstruction(logits: Tensor, weight_sum: Tensor, target_sum: Tensor) -> Te
 def kl(mu: Tensor, sigma: Tensor) -> Tensor:
     """Return the mean over molecules of KL(N(mu, diag sigma^2) || N(0, I)), summed over dimensions; (B, d) each."""
     return 0.5 * (mu.square() + sigma.square() - 1 - 2 * sigma.log()).sum(dim=-1).mean()
-
-
-def loss(
-    mu: Tensor,
-    sigma: Tensor,
-    logits: Sequence[Tensor],
-    weight_sums: Sequence[Tensor],
-    target_sums: Sequence[Tensor],
-    beta: float,
-) -> Loss:
-    """Return the objective of a batch; `logits`, `weight_sums` and `target_sums` have one (B, D) a feature space."""
-    reconstructions = tuple(
-        reconstruction(s, weight, target) for s, weight, target in zip(logits, weight_sums, target_sums, strict=True)
-    )
-    divergence = kl(mu, sigma)
-    return Loss(torch.stack(reconstructions).sum() + beta * divergence, reconstructions, divergence)

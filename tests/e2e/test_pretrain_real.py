@@ -40,7 +40,7 @@ def test_the_loss_falls(whole_and_killed: tuple[Path, Path]) -> None:
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(whole_and_killed: tuple[Path, Path]) -> None:
     whole, killed = (load(folder / "checkpoint.pt") for folder in whole_and_killed)
     assert whole.model_hash == killed.model_hash
-    for states in ("encoder_state", "decoders_state"):
+    for states in ("encoder_state", "objective_state"):
         one, other = getattr(whole, states), getattr(killed, states)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)

@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from learn.objectives.infoalign import kl, loss, reconstruction
+from graphdb.schema import NodeType
+from learn.batches import Batch
+from learn.decoders import DecoderSpec
+from learn.encoder import GraphBatch
+from learn.objectives.infoalign import InfoAlign, kl, reconstruction
 
 B, L, D = 7, 4, 23
 
@@ -90,11 +94,31 @@ def test_kl_is_zero_for_a_standard_normal_and_finite_for_the_smallest_sigma() ->
     assert torch.isfinite(sigma.grad).all()
 
 
+class _Given(torch.nn.Module):
+    """Gives what it was made with, whatever it is asked."""
+
+    def __init__(self, given: object, specs: tuple[DecoderSpec, ...] = ()) -> None:
+        super().__init__()
+        self.given, self.specs = given, specs
+
+    def forward(self, _: object) -> object:
+        return self.given
+
+
 def test_loss_is_the_sum_over_spaces_plus_beta_times_kl() -> None:
     alpha, target, logits = _walks()
     weight, sums = _aggregates(alpha, target)
     mu, sigma = torch.randn(B, 300, dtype=torch.float64), torch.rand(B, 300, dtype=torch.float64) + 0.1
-    result = loss(mu, sigma, [logits, -logits], [weight, weight], [sums, sums], beta=0.125)
+    specs = tuple(DecoderSpec(NodeType.GENE, name, D) for name in ("crispr", "orf"))
+    objective = InfoAlign(specs, dropout=0.5, beta=0.125, latent="mean")
+    objective.decoders = _Given([logits, -logits], specs)
+    graphs = GraphBatch(torch.zeros(0, 9), torch.zeros(2, 0), torch.zeros(0, 3), torch.zeros(0), B)
+    result = objective(_Given((mu, sigma)), Batch(graphs, (weight, weight), (sums, sums)))
     parts = [reconstruction(sign * logits, weight, sums).item() for sign in (1, -1)]
-    assert [part.item() for part in result.reconstructions] == parts
-    assert result.total.item() == pytest.approx(sum(parts) + 0.125 * kl(mu, sigma).item(), rel=1e-12)
+    divergence = kl(mu, sigma).item()
+    assert {name: part.item() for name, part in result.parts.items()} == {
+        "Gene crispr": parts[0],
+        "Gene orf": parts[1],
+        "kl": divergence,
+    }
+    assert result.total.item() == pytest.approx(sum(parts) + 0.125 * divergence, rel=1e-12)

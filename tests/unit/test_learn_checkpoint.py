@@ -19,6 +19,7 @@ from learn.checkpoint import Checkpoint, HeldOut, Position, load, load_published
 from learn.config import TrainConfig
 from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
+from learn.objectives.infoalign import InfoAlign
 
 SPECS = (DecoderSpec(NodeType.MOLECULE, "bits", 12), DecoderSpec(NodeType.GENE, "crispr", 5))
 CONFIG = TrainConfig(layers=2, epochs=3, batch_size=4)
@@ -26,8 +27,8 @@ CONFIG = TrainConfig(layers=2, epochs=3, batch_size=4)
 
 def checkpoint() -> Checkpoint:
     torch.manual_seed(0)
-    encoder, decoders = Encoder(CONFIG.layers), Decoders(SPECS, 0.5)
-    networks = nn.ModuleList([encoder, decoders])
+    encoder, objective = Encoder(CONFIG.layers), InfoAlign(SPECS, dropout=0.5, beta=0.0, latent="mean")
+    networks = nn.ModuleList([encoder, objective])
     optimizer = torch.optim.Adam(networks.parameters())
     sum(weight.square().sum() for weight in networks.parameters()).backward()
     optimizer.step()
@@ -35,7 +36,7 @@ def checkpoint() -> Checkpoint:
         config=CONFIG,
         specs=SPECS,
         encoder_state=encoder.state_dict(),
-        decoders_state=decoders.state_dict(),
+        objective_state=objective.state_dict(),
         optimizer_state=optimizer.state_dict(),
         position=Position(1, 2, 3),
         snapshot_id="s" * 64,
@@ -53,7 +54,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     for name in ("config", "specs", "position", "snapshot_id", "graph_hash", "holdout", "simulated", "scalers"):
         assert getattr(found, name) == getattr(saved, name), name
     assert found.model_hash == saved.model_hash
-    for state, other in ((found.encoder_state, saved.encoder_state), (found.decoders_state, saved.decoders_state)):
+    for state, other in ((found.encoder_state, saved.encoder_state), (found.objective_state, saved.objective_state)):
         assert state.keys() == other.keys()
         assert all(torch.equal(state[name], other[name]) for name in state)
     assert found.optimizer_state is not None

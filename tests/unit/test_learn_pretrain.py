@@ -25,6 +25,8 @@ from learn import loop, pretrain
 from learn.checkpoint import load
 from learn.config import QUICK, TrainConfig
 from learn.log import cut_log, read_log, smooth
+from learn.objectives.base import Loss
+from learn.objectives.infoalign import InfoAlign
 
 SIZE = Size(molecules=21, genes=5, profiles=8, atoms=(2, 6), bits=32, features=9)
 SHORT = ("--epochs", "2", "--batch-size", "5", "--layers", "2", "--walk-epochs", "2", "--device", "cpu")
@@ -116,7 +118,7 @@ def test_a_run_that_stops_between_steps_goes_on_as_if_it_had_not(
         if load(folder / "checkpoint.pt").position.epoch == 2:
             break
     one, other = load(whole / "checkpoint.pt"), load(folder / "checkpoint.pt")
-    for state, parts in ((one.encoder_state, other.encoder_state), (one.decoders_state, other.decoders_state)):
+    for state, parts in ((one.encoder_state, other.encoder_state), (one.objective_state, other.objective_state)):
         assert all(torch.equal(tensor, parts[name]) for name, tensor in state.items())
     losses = [[step["loss"] for step in read_log(path / "log.jsonl")] for path in (whole, folder)]
     assert losses[0] == losses[1]
@@ -193,13 +195,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_batch(
 ) -> None:
     folder = train(workspace, "--max-minutes", "0")
     good = load(folder / "checkpoint.pt").model_hash
-    right = loop.loss
+    right = InfoAlign.forward
 
-    def wrong(*arguments: object) -> loop.Loss:
+    def wrong(*arguments: object) -> Loss:
         result = right(*arguments)  # type: ignore[arg-type]
-        return loop.Loss(result.total * float("nan"), result.reconstructions, result.kl)
+        return Loss(result.total * float("nan"), result.parts)
 
-    monkeypatch.setattr(loop, "loss", wrong)
+    monkeypatch.setattr(InfoAlign, "forward", wrong)
     with pytest.raises(loop.NonFiniteLossError, match=r"the loss is nan at step 1; the batch is in .*nonfinite-batch"):
         train(workspace)
     batch = torch.load(folder / "nonfinite-batch.pt", weights_only=True)
@@ -209,14 +211,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_batch(
 
 
 def test_weights_that_are_not_finite_are_never_saved(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = loop.loss
+    right = InfoAlign.forward
 
-    def steep(*arguments: object) -> loop.Loss:
+    def steep(*arguments: object) -> Loss:
         """The right loss, with gradients that are not finite."""
         result = right(*arguments)  # type: ignore[arg-type]
-        return loop.Loss(result.total + (result.total * 0).sqrt(), result.reconstructions, result.kl)
+        return Loss(result.total + (result.total * 0).sqrt(), result.parts)
 
-    monkeypatch.setattr(loop, "loss", steep)
+    monkeypatch.setattr(InfoAlign, "forward", steep)
     with pytest.raises(loop.NonFiniteLossError, match="is no longer finite; the last good state is in"):
         train(workspace, "--save-every", "1")
     assert not (workspace.runs / "pretrain" / "checkpoint.pt").exists()
@@ -231,8 +233,8 @@ def test_a_tiny_graph_is_learned_by_heart(tmp_path: Path) -> None:
     settings = ("--epochs", "60", "--batch-size", "8", "--layers", "2", "--dropout", "0", "--lr", "3e-3")
     folder = train(made, "--walk-epochs", "1", settings=settings)
     steps = read_log(folder / "log.jsonl")
-    assert steps[0]["reconstruction"]["Molecule morgan-r4-1024"] > 0.6
-    assert steps[-1]["reconstruction"]["Molecule morgan-r4-1024"] < 0.01
+    assert steps[0]["parts"]["Molecule morgan-r4-1024"] > 0.6
+    assert steps[-1]["parts"]["Molecule morgan-r4-1024"] < 0.01
     assert steps[-1]["loss"] < 0.01
 
 
@@ -286,3 +288,45 @@ def test_the_drawn_mean_is_over_the_last_twenty_values() -> None:
     values = list(np.random.default_rng(0).random(50))
     expected = [np.mean(values[max(0, i - 19) : i + 1]) for i in range(50)]
     np.testing.assert_allclose(smooth(values), expected)
+
+
+def test_bfloat16_clipping_and_a_running_mean(workspace: Workspace) -> None:
+    plain = load(train(workspace, "--run", "plain") / "checkpoint.pt")
+    settings = ("--precision", "bfloat16", "--clip", "0.5", "--ema", "0.5")
+    folder = train(workspace, "--run", "other", *settings)
+    other = load(folder / "checkpoint.pt")
+    assert plain.averaged_state is None
+    assert other.averaged_state is not None
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in other.encoder_state.values())
+    mean = other.encoder().state_dict()
+    assert any(not torch.equal(mean[name], tensor) for name, tensor in other.encoder_state.items())
+    losses = [[step["loss"] for step in read_log(run / "log.jsonl")] for run in (folder, folder.parent / "plain")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
+
+
+def test_a_running_mean_goes_on_after_an_interruption(workspace: Workspace) -> None:
+    whole = load(train(workspace, "--ema", "0.9", "--run", "whole") / "checkpoint.pt")
+    for _ in range(50):
+        cut = load(train(workspace, "--ema", "0.9", "--run", "cut", "--max-minutes", "0") / "checkpoint.pt")
+        if cut.position == whole.position:
+            break
+    assert cut.position == whole.position
+    assert cut.model_hash == whole.model_hash
+
+
+def test_clipping_bounds_the_gradients(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watched(self: torch.optim.Adam, *rest: object) -> object:
+        gradients = [
+            weight.grad for group in self.param_groups for weight in group["params"] if weight.grad is not None
+        ]
+        norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+        return step(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    train(workspace, "--clip", "0.01")
+    assert norms
+    assert max(norms) <= 0.01 * (1 + 1e-4)
