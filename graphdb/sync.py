@@ -7,27 +7,27 @@ sending it twice is as sending it once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from rich.progress import Progress
 
 from graphdb.console import progress
-from graphdb.content import Row, content_hash
+from graphdb.content import Row, content_hash, edge_columns
 from graphdb.diff import Changes, check, diff_edges, diff_nodes, edge_identity
 from graphdb.errors import GraphError, InputError
 from graphdb.export import stored_tables
 from graphdb.meta import GraphMeta, read_meta, write_meta
-from graphdb.schema import EDGES, NODES, EdgeSchema, NodeType
+from graphdb.schema import EDGES, NODES, NodeType
 from graphdb.store import GraphStore
 from graphdb.tables import EdgeKind, GraphTables
 
 BATCH_SIZE = 10_000
 """Rows a transaction."""
 
-Query = Callable[[Sequence[str]], str]
-"""Returns a query whose ``$rows`` are lists, given the names of what stands in them: they repeat no names."""
+Query = Callable[[Sequence[int]], str]
+"""Returns a query whose ``$rows`` are lists of all columns, given the places of those that have values."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ class _Writer:
     begun: bool = False
     seconds: float = 0.0
 
-    def send(self, what: str, query: Query, rows: Sequence[Row], names: Sequence[str] = ()) -> None:
-        """Send the values `names` of rows, None where a row lacks one; without `names`, all that they have."""
+    def send(self, what: str, query: Query, columns: Iterable[str], rows: Sequence[Row]) -> None:
+        """Send rows as lists of all `columns`, None where a row lacks one."""
         if not rows:
             return
         started = time.perf_counter()
@@ -173,9 +173,11 @@ class _Writer:
             write_meta(self.store, self.loading)
             self.begun = True
         task = self.bar.add_task(what, total=len(rows))
-        names = names or sorted({name for row in rows for name in row})
+        names = list(columns)
+        there = {name for row in rows for name in row}
+        used = [place for place, name in enumerate(names) if name in there]
         packed = ([row.get(name) for name in names] for row in rows)
-        self.store.write(query(names), packed, batch_size=BATCH_SIZE, advance=partial(self.bar.advance, task))
+        self.store.write(query(used), packed, batch_size=BATCH_SIZE, advance=partial(self.bar.advance, task))
         self.seconds += time.perf_counter() - started
 
 
@@ -191,57 +193,57 @@ def _write(writer: _Writer, present: GraphTables, wanted: GraphTables) -> SyncRe
         changes = diff_nodes(node_type, present.nodes[node_type], wanted.nodes.get(node_type))
         nodes[node_type], gone[node_type] = Counts.of(changes), changes.deleted
         rows = changes.added + changes.updated
-        writer.send(f"write {node_type}", partial(_merge_node, node_type), rows)
+        writer.send(f"write {node_type}", partial(_merge_node, node_type), NODES[node_type].properties, rows)
     for kind in present.edges:
         changes = diff_edges(kind, present.edges[kind], wanted.edges.get(kind))
         if changes.total or changes.unchanged:
             edges[kind] = Counts.of(changes)
-        writer.send(f"delete {kind.edge_type}", partial(_delete_edge, kind), changes.deleted, edge_identity(kind))
+        writer.send(f"delete {kind.edge_type}", partial(_delete_edge, kind), edge_columns(kind), changes.deleted)
         rows = changes.added + changes.updated
-        writer.send(f"write {kind.edge_type}", partial(_merge_edge, kind), rows)
+        writer.send(f"write {kind.edge_type}", partial(_merge_edge, kind), edge_columns(kind), rows)
     for node_type, deleted in gone.items():
-        writer.send(f"delete {node_type}", partial(_delete_node, node_type), deleted, [NODES[node_type].key])
+        writer.send(f"delete {node_type}", partial(_delete_node, node_type), NODES[node_type].properties, deleted)
     return SyncReport("", nodes, edges, writer.seconds)
 
 
-def _merge_node(node_type: NodeType, names: Sequence[str]) -> str:
-    key = NODES[node_type].key
-    return f"UNWIND $rows AS row MERGE (n:{node_type} {{{key}: {_at(names, key)}}}) {_set('n', names, {key})}"
+def _merge_node(node_type: NodeType, used: Sequence[int]) -> str:
+    schema = NODES[node_type]
+    at = {name: f"row[{place}]" for place, name in enumerate(schema.properties)}
+    others = _set("n", at, used, (schema.key,))
+    return f"UNWIND $rows AS row MERGE (n:{node_type} {{{schema.key}: {at[schema.key]}}}) {others}"
 
 
-def _merge_edge(kind: EdgeKind, names: Sequence[str]) -> str:
-    pattern = _identity(EDGES[kind.edge_type], names)
-    others = _set("r", names, {*edge_identity(kind)})
-    return f"UNWIND $rows AS row {_ends(kind, names)} MERGE (a)-[r:{kind.edge_type}{pattern}]->(b) {others}"
+def _merge_edge(kind: EdgeKind, used: Sequence[int]) -> str:
+    at = {name: f"row[{place}]" for place, name in enumerate(edge_columns(kind))}
+    edge = f"(a)-[r:{kind.edge_type}{_identity(kind, at)}]->(b)"
+    return f"UNWIND $rows AS row {_ends(kind, at)} MERGE {edge} {_set('r', at, used, edge_identity(kind))}"
 
 
-def _delete_edge(kind: EdgeKind, names: Sequence[str]) -> str:
-    pattern = _identity(EDGES[kind.edge_type], names)
-    return f"UNWIND $rows AS row {_ends(kind, names)} MATCH (a)-[r:{kind.edge_type}{pattern}]->(b) DELETE r"
+def _delete_edge(kind: EdgeKind, _: Sequence[int]) -> str:
+    at = {name: f"row[{place}]" for place, name in enumerate(edge_columns(kind))}
+    return f"UNWIND $rows AS row {_ends(kind, at)} MATCH (a)-[r:{kind.edge_type}{_identity(kind, at)}]->(b) DELETE r"
 
 
-def _delete_node(node_type: NodeType, names: Sequence[str]) -> str:
-    key = NODES[node_type].key
-    return f"UNWIND $rows AS row MATCH (n:{node_type} {{{key}: {_at(names, key)}}}) DETACH DELETE n"
+def _delete_node(node_type: NodeType, _: Sequence[int]) -> str:
+    schema = NODES[node_type]
+    at = {name: f"row[{place}]" for place, name in enumerate(schema.properties)}
+    return f"UNWIND $rows AS row MATCH (n:{node_type} {{{schema.key}: {at[schema.key]}}}) DETACH DELETE n"
 
 
-def _ends(kind: EdgeKind, names: Sequence[str]) -> str:
+def _ends(kind: EdgeKind, at: Mapping[str, str]) -> str:
     source, target = NODES[kind.source], NODES[kind.target]
-    src, dst = _at(names, "src"), _at(names, "dst")
+    src, dst = at["src"], at["dst"]
     return f"MATCH (a:{kind.source} {{{source.key}: {src}}}) MATCH (b:{kind.target} {{{target.key}: {dst}}})"
 
 
-def _identity(schema: EdgeSchema, names: Sequence[str]) -> str:
-    if not schema.identity:
-        return ""
-    return " {" + ", ".join(f"{name}: {_at(names, name)}" for name in schema.identity) + "}"
+def _identity(kind: EdgeKind, at: Mapping[str, str]) -> str:
+    names = EDGES[kind.edge_type].identity
+    return " {" + ", ".join(f"{name}: {at[name]}" for name in names) + "}" if names else ""
 
 
-def _set(variable: str, names: Sequence[str], but: set[str]) -> str:
-    """Return the clause that sets each property but some; a value that a row lacks takes the property away."""
-    clauses = [f"{variable}.{name} = {_at(names, name)}" for name in names if name not in but]
-    return "SET " + ", ".join(clauses) if clauses else ""
-
-
-def _at(names: Sequence[str], name: str) -> str:
-    return f"row[{names.index(name)}]"
+def _set(variable: str, at: Mapping[str, str], used: Sequence[int], identity: Sequence[str]) -> str:
+    """Return the clause that sets what is `used` and not of the identity; None takes a property away."""
+    places = [
+        f"{variable}.{name} = {at[name]}" for place, name in enumerate(at) if place in used and name not in identity
+    ]
+    return "SET " + ", ".join(places) if places else ""

@@ -37,6 +37,8 @@ METHODS = {"lower", "upper", "join", "format", "values", "items", "keys"}
 FUNCTIONS = {"str", "list", "sorted", "tuple", "set", "map", "enumerate", "zip", "len"}
 # Of graphdb.walks.database: expressions over a variable's name.
 FUNCTIONS |= {"key_of", "label_of"}
+# Of graphdb.content and graphdb.diff: names of columns of a kind of edges.
+FUNCTIONS |= {"edge_columns", "edge_identity"}
 RUNS = {"read", "read_one", "write"}
 # Where text that nobody can check is run, and why it may be.
 ALLOWED = {
