@@ -34,11 +34,19 @@ class Batch:
     ----------
     graphs
         The B molecules that the walks start from.
+    molecules
+        (B,) int64, their rows in the `MoleculeGraphs` that `BatchMaker` was given.
+    nodes, path_weights
+        (B, L + 1) int64 and float32: the walks (`graphdb.walks.config.Walks`), on the device.
     weight_sums, target_sums
-        W and T, (B, D) float32 each, one a feature space in the order of `BatchMaker.specs`.
+        W and T, (B, D) float32 each, one a feature space in the order of `BatchMaker.specs`; empty where the objective
+        does not read them (`learn.objectives.Recipe.reads_sums`).
     """
 
     graphs: GraphBatch
+    molecules: Tensor
+    nodes: Tensor
+    path_weights: Tensor
     weight_sums: tuple[Tensor, ...]
     target_sums: tuple[Tensor, ...]
 
@@ -56,6 +64,8 @@ class BatchMaker:
         Graphs of the molecules that walks start from.
     device
         Where batches shall be; the targets are kept there.
+    sums
+        Whether batches shall hold W and T.
 
     Attributes
     ----------
@@ -73,7 +83,13 @@ class BatchMaker:
     """
 
     def __init__(
-        self, snapshot: Snapshot, features: FeatureStore, molecules: MoleculeGraphs, device: torch.device
+        self,
+        snapshot: Snapshot,
+        features: FeatureStore,
+        molecules: MoleculeGraphs,
+        device: torch.device,
+        *,
+        sums: bool = True,
     ) -> None:
         if features.graph_hash != snapshot.graph_hash:
             raise ArtefactError(
@@ -81,6 +97,7 @@ class BatchMaker:
                 "make both again with: python -m ingest.all"
             )
         self._device = device
+        self._sums = sums
         self._molecules = molecules
         self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         spaces = features.spaces()
@@ -93,14 +110,19 @@ class BatchMaker:
         """Make the batch of `walks`: nodes (B, L + 1), path weights (B, L + 1)."""
         nodes = torch.from_numpy(np.ascontiguousarray(walks.nodes)).to(self._device, torch.int64)
         alpha = torch.from_numpy(np.ascontiguousarray(walks.path_weights)).to(self._device)
-        sums = [target.sums(nodes, alpha) for target in self._targets]
-        return Batch(self._graphs(walks), tuple(weight for weight, _ in sums), tuple(target for _, target in sums))
-
-    def _graphs(self, walks: Walks) -> GraphBatch:
         rows = self._molecule_of_node[walks.nodes[:, 0]]
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
-        return to_graph_batch(self._molecules.take(rows), self._device)
+        graphs = to_graph_batch(self._molecules.take(rows), self._device)
+        sums = [target.sums(nodes, alpha) for target in self._targets] if self._sums else []
+        return Batch(
+            graphs,
+            torch.from_numpy(rows.astype(np.int64)).to(self._device),
+            nodes,
+            alpha,
+            tuple(weight for weight, _ in sums),
+            tuple(target for _, target in sums),
+        )
 
 
 def scaler_id(space: FeatureSpace) -> str:

@@ -113,7 +113,19 @@ class GraphEncoder(nn.Module):
 
     def forward(self, graphs: GraphBatch) -> Tensor:
         """Return (B, width): the sum over the atoms of a molecule."""
-        h = self.atom_encoder(graphs.x)
+        return cast(Tensor, global_add_pool(self.atoms(graphs), graphs.batch, graphs.size))
+
+    def atoms(self, graphs: GraphBatch, start: Tensor | None = None) -> Tensor:
+        """Return what every atom is after the last layer, (A, width).
+
+        Parameters
+        ----------
+        graphs
+            The molecules.
+        start
+            (A, width) what the atoms are before the first layer; None: what `atom_encoder` makes of their features.
+        """
+        h = self.atom_encoder(graphs.x) if start is None else start
         virtual = self.virtualnode_embedding.weight.expand(graphs.size, -1)
         last = len(self.convs) - 1
         for layer, (conv, norm) in enumerate(zip(self.convs, self.batch_norms, strict=True)):
@@ -126,7 +138,7 @@ class GraphEncoder(nn.Module):
                 pooled = global_add_pool(x, graphs.batch, graphs.size) + virtual
                 update = self.mlp_virtualnode_list[layer](pooled)
                 virtual = virtual + F.dropout(update, self.dropout, self.training)
-        return cast(Tensor, global_add_pool(h, graphs.batch, graphs.size))
+        return cast(Tensor, h)
 
 
 class Encoder(nn.Module):

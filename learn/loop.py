@@ -24,7 +24,7 @@ from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import TrainConfig
 from learn.encoder import Encoder
-from learn.objectives import Loss, Objective, build_objective
+from learn.objectives import Loss, Objective, recipe_of
 from learn.runs import CHECKPOINT
 
 NONFINITE_BATCH = "nonfinite-batch.pt"
@@ -69,7 +69,7 @@ def learning_rate(config: TrainConfig, step: int, last: int) -> float:
 def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple[Encoder, Objective]:
     """Return new networks; their weights depend on the seed alone."""
     torch.manual_seed(config.seed)
-    encoder, objective = Encoder(config.layers, config.dropout), build_objective(config, maker)
+    encoder, objective = Encoder(config.layers, config.dropout), recipe_of(config).make(config, maker)
     return encoder.to(device), objective.to(device)
 
 

@@ -23,7 +23,6 @@ from graphdb.feature_store import FeatureStore
 from graphdb.files import versions, write_json
 from graphdb.holdout import parse_holdout
 from graphdb.molecule_graphs import MoleculeGraphs
-from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks import shards
 from graphdb.workspace import Workspace
@@ -35,7 +34,7 @@ from learn.device import resolve_device
 from learn.holdout import hold_out
 from learn.log import cut_log, plot, read_log
 from learn.loop import SMALLEST_BATCH, StepReport, as_line, build, steps_in, train
-from learn.objectives import OBJECTIVES
+from learn.objectives import OBJECTIVES, recipe_of
 from learn.runs import CHECKPOINT
 
 LOG = "log.jsonl"
@@ -113,7 +112,9 @@ def main(arguments: argparse.Namespace) -> None:
     excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
     reader = _shards(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
     features = FeatureStore.open(workspace.features)
-    maker = BatchMaker(snapshot, features, MoleculeGraphs.load(workspace.molecule_graphs), device)
+    maker = BatchMaker(
+        snapshot, features, MoleculeGraphs.load(workspace.molecule_graphs), device, sums=recipe_of(config).reads_sums
+    )
     simulated = tuple(sorted({space.name for space in features.spaces() if space.simulated}))
 
     if arguments.fresh:
@@ -167,22 +168,25 @@ def _shards(
     holdout: tuple[HeldOut, ...],
 ) -> shards.ShardReader:
     """Return the walks that this run needs; walk where they are missing or others are there."""
+    recipe = recipe_of(config)
+    wanted = recipe.walks(config)
+    starts = np.setdiff1d(recipe.starts(snapshot), excluded)
     try:
         reader = shards.ShardReader(folder, snapshot)
         if (
-            reader.config == config.walks
+            reader.config == wanted
             and reader.epochs == config.stored_epochs
             and np.array_equal(reader.excluded, excluded)
+            and np.array_equal(np.unique(reader.read(0).starts), starts)
         ):
             return reader
         note(f"{folder}: walks of other settings; walking again")
     except ArtefactError as error:
         note(f"{error}; walking now")
-    starts = np.setdiff1d(snapshot.nodes(NodeType.MOLECULE), excluded)
-    if len(starts) * config.walks_per_node < SMALLEST_BATCH:
+    if len(starts) * wanted.walks_per_node < SMALLEST_BATCH:
         raise InputError(f"{len(starts)} molecules are left to walk from; at least {SMALLEST_BATCH} walks are needed")
     record = {item.name: asdict(item) for item in holdout}
-    shards.write(folder, snapshot, starts, config.walks, epochs=config.stored_epochs, excluded=excluded, holdout=record)
+    shards.write(folder, snapshot, starts, wanted, epochs=config.stored_epochs, excluded=excluded, holdout=record)
     return shards.ShardReader(folder, snapshot)
 
 

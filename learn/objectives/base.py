@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
-from learn.batches import Batch
+from graphdb.schema import NodeType
+from graphdb.snapshot import Snapshot
+from graphdb.walks.config import WalkConfig
+from learn.batches import Batch, BatchMaker
+from learn.config import TrainConfig
 from learn.encoder import Encoder
 
 
@@ -37,3 +43,35 @@ class Objective(nn.Module):
     def forward(self, encoder: Encoder, batch: Batch) -> Loss:
         """Return the loss of `batch`."""
         raise NotImplementedError
+
+
+def every_molecule(snapshot: Snapshot) -> npt.NDArray[np.int64]:
+    """Return the numbers of all molecules of a graph, ascending."""
+    return np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
+
+
+def walks_of_settings(config: TrainConfig) -> WalkConfig:
+    """Return the walks that the settings name."""
+    return config.walks
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the trainer needs to know of an objective before it has one.
+
+    Attributes
+    ----------
+    make
+        Makes it, with random weights, of the settings and of what the batches hold.
+    walks
+        The walks that it learns from.
+    starts
+        The molecules that they start from: node numbers, ascending. (Held-out molecules are taken out afterwards.)
+    reads_sums
+        Whether it reads the batch's W and T; making them is left out where it does not.
+    """
+
+    make: Callable[[TrainConfig, BatchMaker], Objective]
+    walks: Callable[[TrainConfig], WalkConfig] = walks_of_settings
+    starts: Callable[[Snapshot], npt.NDArray[np.int64]] = every_molecule
+    reads_sums: bool = False

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from learn.batches import Batch
+from learn.batches import Batch, BatchMaker
+from learn.config import TrainConfig
 from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
 from learn.log import KL
-from learn.objectives.base import Loss, Objective
+from learn.objectives.base import Loss, Objective, Recipe
 
 
 class InfoAlign(Objective):
@@ -87,3 +88,11 @@ def reconstruction(logits: Tensor, weight_sum: Tensor, target_sum: Tensor) -> Te
 def kl(mu: Tensor, sigma: Tensor) -> Tensor:
     """Return the mean over molecules of KL(N(mu, diag sigma^2) || N(0, I)), summed over dimensions; (B, d) each."""
     return 0.5 * (mu.square() + sigma.square() - 1 - 2 * sigma.log()).sum(dim=-1).mean()
+
+
+def make(config: TrainConfig, maker: BatchMaker) -> InfoAlign:
+    """Return the objective of the settings, with random weights."""
+    return InfoAlign(maker.specs, dropout=config.dropout, beta=config.beta, latent=config.latent)
+
+
+RECIPE = Recipe(make, reads_sums=True)

@@ -113,7 +113,10 @@ def test_loss_is_the_sum_over_spaces_plus_beta_times_kl() -> None:
     objective = InfoAlign(specs, dropout=0.5, beta=0.125, latent="mean")
     objective.decoders = _Given([logits, -logits], specs)
     graphs = GraphBatch(torch.zeros(0, 9), torch.zeros(2, 0), torch.zeros(0, 3), torch.zeros(0), B)
-    result = objective(_Given((mu, sigma)), Batch(graphs, (weight, weight), (sums, sums)))
+    result = objective(
+        _Given((mu, sigma)),
+        Batch(graphs, torch.arange(B), torch.zeros(B, 1), torch.ones(B, 1), (weight, weight), (sums, sums)),
+    )
     parts = [reconstruction(sign * logits, weight, sums).item() for sign in (1, -1)]
     divergence = kl(mu, sigma).item()
     assert {name: part.item() for name, part in result.parts.items()} == {
