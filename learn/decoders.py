@@ -55,14 +55,16 @@ class Decoder(nn.Module):
         Batch normalisation sees all B molecules; only the last, large product is left out for those that are not asked
         for. `molecules` (B,) int32 tells them apart in dropout (`GraphBatch.molecule_rows`); None: their place does.
         """
-        hidden = F.gelu(normalise(self.fc1(latent), self.bn1))
+        compiled = functions.usable(latent)
+        hidden = functions.linear(latent, self.fc1) if compiled else self.fc1(latent)
+        hidden = F.gelu(normalise(hidden, self.bn1))
         if self.training and self.dropout:
             if molecules is None:
                 molecules = torch.arange(len(latent), dtype=torch.int32, device=latent.device)
             keys = row_keys(molecules, draw_keys(1, latent.device)[0])
-            drop = functions.drop if functions.usable(latent) else dropout
-            hidden = drop(hidden, keys, self.dropout)
-        return cast(Tensor, self.fc2(hidden if rows is None else hidden[rows]))
+            hidden = (functions.drop if compiled else dropout)(hidden, keys, self.dropout)
+        hidden = hidden if rows is None else hidden[rows]
+        return functions.linear(hidden, self.fc2) if compiled else cast(Tensor, self.fc2(hidden))
 
 
 class Decoders(nn.Module):

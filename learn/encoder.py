@@ -158,8 +158,11 @@ class GraphEncoder(nn.Module):
         """Return the next virtual nodes, (B, width)."""
         first, inner, _, second, outer, _ = cast(nn.Sequential, mlp)
         inner, second = cast(nn.BatchNorm1d, inner), cast(nn.Linear, second)
-        y = first(pooled + virtual)
-        y = functions.norm_linear(y, inner, second) if functions.usable(pooled) else second(F.relu(normalise(y, inner)))
+        pooled = pooled + virtual
+        if functions.usable(pooled):
+            y = functions.norm_linear(functions.linear(pooled, cast(nn.Linear, first)), inner, second)
+        else:
+            y = second(F.relu(normalise(first(pooled), inner)))
         return self._finish(y, cast(nn.BatchNorm1d, outer), virtual, relu=True, keys=keys)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from learn import ranks
-from learn.kernels import dropout, loops
+from learn.kernels import dropout, loops, products
 from learn.kernels.threads import spread
 
 Array = npt.NDArray[Any]
@@ -71,7 +71,7 @@ def usable(tensor: Tensor) -> bool:
     return (
         not _plain.get()
         and tensor.device.type == "cpu"
-        and tensor.dtype in (torch.float32, torch.float64)
+        and tensor.dtype in (torch.float32, torch.float64, torch.bfloat16)
         and not torch.compiler.is_compiling()
         and not torch.onnx.is_in_onnx_export()
     )
@@ -88,6 +88,11 @@ def plain_path() -> Iterator[None]:
         yield
     finally:
         _plain.reset(token)
+
+
+def linear(x: Tensor, module: nn.Linear) -> Tensor:
+    """Return module(x), x (n, d)."""
+    return cast(Tensor, _Linear.apply(x.to(_product_type(x)), module.weight, module.bias))
 
 
 def message_linear(x: Tensor, bonds: Bonds, table: Tensor, eps: Tensor, linear: nn.Linear) -> Tensor:
@@ -182,6 +187,20 @@ def _joined(counts: Array, means: Array, squares: Array) -> tuple[float, Array, 
     return count, mean, squares.sum(0, dtype=np.float64) + counts @ np.square(means - mean)
 
 
+class _Linear(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return products.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        grad = grad.contiguous()
+        inner = _grad_input(grad, weight) if ctx.needs_input_grad[0] else None
+        return inner, _grad_weight(grad, x, weight), _column_sums(grad, weight)
+
+
 class _MessageLinear(Function):
     @staticmethod
     def forward(
@@ -189,7 +208,7 @@ class _MessageLinear(Function):
     ) -> Tensor:
         ctx.bonds, ctx.dtype = bonds, dtype
         ctx.save_for_backward(x, table, eps, weight)
-        return _linear(_MessageLinear.messages(x, table, eps, bonds, dtype), weight, bias)
+        return products.linear(_MessageLinear.messages(x, table, eps, bonds, dtype), weight, bias)
 
     @staticmethod
     def messages(x: Tensor, table: Tensor, eps: Tensor, bonds: Bonds, dtype: torch.dtype) -> Tensor:
@@ -209,7 +228,7 @@ class _MessageLinear(Function):
         bonds: Bonds = ctx.bonds
         grad = grad.contiguous()
         grad_weight = _grad_weight(grad, _MessageLinear.messages(x, table, eps, bonds, ctx.dtype), weight)
-        inner = bits(grad @ weight.to(grad.dtype))
+        inner = bits(_grad_input(grad, weight))
         grad_x = torch.empty_like(x)
         blocks = -(-len(x) // loops.MANY_ROWS)
         kinds = table.detach().numpy()
@@ -242,14 +261,14 @@ class _NormLinear(Function):
     ) -> Tensor:
         ctx.statistics = statistics
         ctx.save_for_backward(y, gamma, beta, weight)
-        return _linear(_scaled(y, *statistics.affine(gamma, beta), relu=True), weight, bias)
+        return products.linear(_scaled(y, *statistics.affine(gamma, beta), relu=True), weight, bias)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         y, gamma, beta, weight = ctx.saved_tensors
         grad = grad.contiguous()
         grad_weight = _grad_weight(grad, _scaled(y, *ctx.statistics.affine(gamma, beta), relu=True), weight)
-        inner = grad @ weight.to(grad.dtype)
+        inner = _grad_input(grad, weight)
         grad_y, grad_gamma, grad_beta = _scaled_back(inner, y, gamma, beta, ctx.statistics, relu=True)
         return grad_y, grad_gamma, grad_beta, grad_weight, _column_sums(grad, weight), None
 
@@ -425,12 +444,12 @@ def _added_and_pooled(h: Tensor, virtual: Tensor, offsets: Array) -> tuple[Tenso
     return x, pooled
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.addmm(bias.to(x.dtype), x, weight.to(x.dtype).t())
-
-
 def _grad_weight(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    return (grad.t() @ x).to(weight.dtype)
+    return products.sum_of_outer(grad, x).to(weight.dtype)
+
+
+def _grad_input(grad: Tensor, weight: Tensor) -> Tensor:
+    return products.linear(grad, weight.t())
 
 
 def _column_sums(y: Tensor, like: Tensor) -> Tensor:
