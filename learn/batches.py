@@ -75,6 +75,8 @@ class BatchMaker:
         Id of the scaling of each.
     tautomers
         What tautomers the molecules have (`FeatureStore.tautomers`).
+    molecules
+        As given: `Batch.molecules` are its rows.
 
     Raises
     ------
@@ -98,7 +100,7 @@ class BatchMaker:
             )
         self._device = device
         self._sums = sums
-        self._molecules = molecules
+        self.molecules = molecules
         self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         spaces = features.spaces()
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
@@ -113,7 +115,7 @@ class BatchMaker:
         rows = self._molecule_of_node[walks.nodes[:, 0]]
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
-        graphs = to_graph_batch(self._molecules.take(rows), self._device)
+        graphs = to_graph_batch(self.molecules.take(rows), self._device)
         sums = [target.sums(nodes, alpha) for target in self._targets] if self._sums else []
         return Batch(
             graphs,
