@@ -203,7 +203,7 @@ class HubModel:
     def _embed_batch(self, texts: Sequence[str]) -> Tensor:
         """Return the embeddings (B, d) of B texts."""
         given = self.tokenizer(list(texts), padding=True, truncation=True, max_length=512, return_tensors="pt")
-        mask = given["attention_mask"].to(self.device)
+        mask: Tensor = given["attention_mask"].to(self.device)
         hidden: Tensor = self.model(input_ids=given["input_ids"].to(self.device), attention_mask=mask).last_hidden_state
         total: Tensor = (hidden * mask[..., None]).sum(dim=1)
         return total / mask.sum(dim=1, keepdim=True).clamp_min(1)
