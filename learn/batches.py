@@ -101,6 +101,7 @@ class BatchMaker:
         self._device = device
         self._sums = sums
         self.molecules = molecules
+        self._molecules = molecules
         self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         spaces = features.spaces()
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
@@ -115,7 +116,7 @@ class BatchMaker:
         rows = self._molecule_of_node[walks.nodes[:, 0]]
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
-        graphs = to_graph_batch(self.molecules.take(rows), self._device)
+        graphs = to_graph_batch(self._molecules.take(rows), self._device)
         sums = [target.sums(nodes, alpha) for target in self._targets] if self._sums else []
         return Batch(
             graphs,

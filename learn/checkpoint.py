@@ -118,7 +118,17 @@ class Checkpoint:
         return recipe_of(self.config).width(self.config)
 
     def encoder(self) -> Encoder:
-        """Return the encoder, in eval mode, on the CPU: the running mean of its weights where one was kept."""
+        """Return the encoder, in eval mode, on the CPU: the running mean of its weights where one was kept.
+
+        Raises
+        ------
+        ArtefactError
+            If the objective of this checkpoint did not train it, but a language model.
+        """
+        if recipe_of(self.config).embeds == "smiles":
+            raise ArtefactError(
+                f"a checkpoint of the objective {self.config.objective} embeds SMILES and has no trained graph encoder"
+            )
         encoder = Encoder(self.config.layers, self.config.dropout)
         encoder.load_state_dict(dict(self.averaged_state or self.encoder_state))
         return encoder.eval()

@@ -44,7 +44,6 @@ class NextToken(SmilesObjective):
                 resid_pdrop=dropout(config),
                 embd_pdrop=dropout(config),
                 attn_pdrop=dropout(config),
-                pad_token_id=PAD,
                 bos_token_id=BEGIN,
                 eos_token_id=END,
                 use_cache=False,

@@ -260,6 +260,17 @@ def test_molecule_graphs_without_smiles_are_refused_in_one_line(made: Path, tmp_
     train(workspace, "infoalign", "--max-minutes", "0")
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_bfloat16_is_near_float32(tiny: None, workspace: Workspace, name: str) -> None:
+    logs = [
+        read_log(train(workspace, name, "--run", precision, "--precision", precision) / "log.jsonl")
+        for precision in ("float32", "bfloat16")
+    ]
+    plain, other = ([step["loss"] for step in steps] for steps in logs)
+    assert other == pytest.approx(plain, rel=0.02)
+    assert other != plain
+
+
 def test_a_running_mean_of_what_is_not_trained_is_refused(tiny: None, workspace: Workspace) -> None:
     with pytest.raises(InputError, match="which next-token does not train"):
         train(workspace, "next-token", "--ema", "0.9")

@@ -55,29 +55,31 @@ def checkpoint(objective: str) -> Checkpoint:
 
 
 ENCODE = """
-import sys, numpy
+import json, sys, numpy
 from learn.encode import encode
-numpy.save(sys.argv[2], encode(sys.argv[3:], sys.argv[1], device="cpu"))
+for path in json.loads(sys.argv[1]):
+    numpy.save(path.replace(".pt", ".npy"), encode(json.loads(sys.argv[2]), path, device="cpu"))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", KINDS)
-def test_another_process_embeds_from_the_saved_checkpoint_what_this_one_does(tmp_path: Path, objective: str) -> None:
-    model = checkpoint(objective)
-    save(tmp_path / "c.pt", model)
+def test_another_process_embeds_from_the_saved_checkpoint_what_this_one_does(tmp_path: Path) -> None:
+    models = [checkpoint(objective) for objective in KINDS]
+    files = [tmp_path / f"{objective}.pt" for objective in KINDS]
+    for file, model in zip(files, models, strict=True):
+        save(file, model)
     # The second is the first, drawn otherwise; the third is none.
     asked = ["OC(=O)c1ccccc1OC(C)=O", "CC(=O)Oc1ccccc1C(=O)O", "C(", "CN1C=NC2=C1C(=O)N(C)C(=O)N2C"]
-    words = [sys.executable, "-c", ENCODE, str(tmp_path / "c.pt"), str(tmp_path / "vectors.npy"), *asked]
+    words = [sys.executable, "-c", ENCODE, json.dumps([*map(str, files)]), json.dumps(asked)]
     subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
-    found = np.load(tmp_path / "vectors.npy")
-    here = encode(asked, model, device="cpu")
-    assert here.shape == (4, 300)
-    assert here.dtype == np.float32
-    np.testing.assert_allclose(found, here, rtol=1e-5, atol=1e-6)
-    assert np.isnan(here[2]).all()
-    np.testing.assert_array_equal(here[0], here[1])
-    assert np.abs(here[0] - here[3]).max() > 1e-3
+    for file, model in zip(files, models, strict=True):
+        found, here = np.load(file.with_suffix(".npy")), encode(asked, model, device="cpu")
+        assert here.shape == (4, 300)
+        assert here.dtype == np.float32
+        np.testing.assert_allclose(found, here, rtol=1e-5, atol=1e-6)
+        assert np.isnan(here[2]).all()
+        np.testing.assert_array_equal(here[0], here[1])
+        assert np.abs(here[0] - here[3]).max() > 1e-3
 
 
 @pytest.mark.parametrize("objective", KINDS)
@@ -89,6 +91,8 @@ def test_packed_molecules_are_embedded_by_their_smiles(objective: str, tmp_path:
     np.testing.assert_allclose(vectors[::-1], embed(model, SMILES[::-1], device="cpu"), rtol=1e-5, atol=1e-6)
     assert embed(model, [], device="cpu").shape == (0, 300)
     assert encode(["C("], model, device="cpu").shape == (1, 300)
+    with pytest.raises(ArtefactError, match="has no trained graph encoder"):
+        model.encoder()
     with pytest.raises(ArtefactError, match=r"embeds SMILES; these molecule graphs have none.*python -m ingest\.all"):
         embed_by_smiles(model, bare, device="cpu")
 
