@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -28,10 +28,13 @@ class Loss:
         Scalar that is minimised.
     parts
         Scalars by name that are logged and shown; none need be a term of `total`.
+    weights
+        Of parts that are means: over how much, by name. Means over batches weigh a part by it, else by molecules.
     """
 
     total: Tensor
     parts: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Objective(nn.Module):
@@ -79,6 +82,9 @@ class Recipe:
         The molecules that they start from: node numbers, ascending. (Held-out molecules are taken out afterwards.)
     reads_sums
         Whether it reads the batch's W and T; making them is left out where it does not.
+    shares
+        Whether its loss of one rank's molecules is a share of the loss of all ranks' (their sum is the whole). Else it
+        is a mean over the rank's own molecules, and the loop weighs it by their number.
     embeds
         Where the embeddings of its checkpoints come from: the shared encoder of molecule ``graph``s, or the objective's
         own reading of ``smiles`` (`Objective.embed_smiles`).
@@ -92,6 +98,7 @@ class Recipe:
     walks: Callable[[TrainConfig], WalkConfig] = walks_of_settings
     starts: Callable[[Snapshot], npt.NDArray[np.int64]] = every_molecule
     reads_sums: bool = False
+    shares: bool = False
     embeds: Literal["graph", "smiles"] = "graph"
     width: Callable[[TrainConfig], int] = width_of_encoder
     remake: Callable[[TrainConfig, Mapping[str, Tensor]], Objective] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def objective_of(name: str, seed: int = 0) -> SmilesObjective:
 
 def batch_of(rows: list[int]) -> Batch:
     """Return a batch of which nothing but the molecules can be read."""
-    return Batch(UNREAD, torch.tensor(rows), UNREAD, UNREAD, (), ())
+    unread = dict.fromkeys((field.name for field in fields(Batch)), UNREAD)
+    return Batch(**{**unread, "molecules": torch.tensor(rows)})
 
 
 def tokens_by_hand(rows: list[int]) -> Tensor:
