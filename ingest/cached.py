@@ -92,7 +92,7 @@ class Cached:
         version = code_version([molecule_graph, graph_arrays], ["rdkit"])
         distinct, places = _distinct(smiles)
         answers, new = RecordCache(self._place("molecule-graphs", version))(distinct, compute)
-        return _as_graphs(answers.take(places), keys), new
+        return _as_graphs(answers.take(places), keys).with_smiles(smiles), new
 
     def pairs(self, name: str, least: float) -> PairCache:
         """Return where the similar pairs of a feature space are kept, which have a cosine of at least `least`."""

@@ -80,6 +80,12 @@ def add_settings(settings: argparse._ArgumentGroup) -> None:
     settings.add_argument(
         "--precision", choices=("float32", "bfloat16"), default=None, help="of the matrix products; default float32"
     )
+    settings.add_argument(
+        "--language-size",
+        choices=("small", "paper"),
+        default=None,
+        help="transformer of masked-smiles and next-token: 4 layers of 300 (small, the default) or 12 of 768 (paper)",
+    )
     settings.add_argument("--weighted", action="store_true", default=None, help="walk in proportion to the weights")
     settings.add_argument(
         "--without", action="append", default=None, metavar="WHAT",

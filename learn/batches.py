@@ -81,6 +81,8 @@ class BatchMaker:
         Id of the scaling of each.
     tautomers
         What tautomers the molecules have (`FeatureStore.tautomers`).
+    molecules
+        As given: `Batch.molecules` are its rows.
 
     Raises
     ------
@@ -106,6 +108,7 @@ class BatchMaker:
             )
         self._device = device
         self._sums = sums
+        self.molecules = molecules
         self._molecules = MoleculesOnDevice(molecules, device)
         self._molecule_of_node = rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         left_out = set(without)

@@ -22,6 +22,7 @@ from graphdb.schema import NodeType
 from learn.config import TrainConfig
 from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
+from learn.objectives import recipe_of
 
 KIND = "infoalign-checkpoint"
 SCHEMA = 3
@@ -102,15 +103,32 @@ class Checkpoint:
 
     @property
     def model_hash(self) -> str:
-        """SHA-256 over the weights of `encoder`: names an embedding's origin."""
+        """SHA-256 over the weights that make an embedding: names its origin."""
+        embeds = recipe_of(self.config).embeds
+        state = self.objective_state if embeds == "smiles" else self.averaged_state or self.encoder_state
         digest = hashlib.sha256()
-        for name, tensor in sorted((self.averaged_state or self.encoder_state).items()):
+        for name, tensor in sorted(state.items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    @property
+    def width(self) -> int:
+        """Width of its embeddings."""
+        return recipe_of(self.config).width(self.config)
+
     def encoder(self) -> Encoder:
-        """Return the encoder, in eval mode, on the CPU: the running mean of its weights where one was kept."""
+        """Return the encoder, in eval mode, on the CPU: the running mean of its weights where one was kept.
+
+        Raises
+        ------
+        ArtefactError
+            If the objective of this checkpoint did not train it, but a language model.
+        """
+        if recipe_of(self.config).embeds == "smiles":
+            raise ArtefactError(
+                f"a checkpoint of the objective {self.config.objective} embeds SMILES and has no trained graph encoder"
+            )
         encoder = Encoder(self.config.layers, self.config.dropout)
         encoder.load_state_dict(dict(self.averaged_state or self.encoder_state))
         return encoder.eval()

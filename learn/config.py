@@ -48,6 +48,8 @@ class TrainConfig:
         Norm to which gradients are clipped; 0: not.
     ema
         Decay of the running mean of the encoder's weights, which then gives the embeddings; 0: none is kept.
+    language_size
+        Of the transformer of a language model (`learn.objectives.smiles_model.SIZES`): ``small``, or the ``paper``'s.
     walk_length, walks_per_node, weighted, walk_seed, p, q
         See `graphdb.walks.WalkConfig`. Length 1 is the ablation without walks: direct neighbours alone.
     without_edges
@@ -76,6 +78,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     clip: float = 0.0
     ema: float = 0.0
+    language_size: Literal["small", "paper"] = "small"
     walk_length: int = 4
     walks_per_node: int = 1
     weighted: bool = False
@@ -102,6 +105,8 @@ class TrainConfig:
             )
         if self.precision not in ("float32", "bfloat16"):
             raise InputError(f"precision must be float32 or bfloat16, got {self.precision!r}")
+        if self.language_size not in ("small", "paper"):
+            raise InputError(f"language_size must be small or paper, got {self.language_size!r}")
         if not (0 <= self.clip < math.inf and 0 <= self.ema < 1):
             raise InputError(f"clip {self.clip} must not be negative, ema {self.ema} in [0, 1)")
         if self.ce_mean not in ("weighted", "plain") or self.kl not in ("closed", "sample"):

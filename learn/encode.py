@@ -23,6 +23,7 @@ from learn.checkpoint import Checkpoint, load
 from learn.config import WIDTH
 from learn.device import resolve_device
 from learn.encoder import Encoder
+from learn.objectives import recipe_of
 from learn.runs import newest_checkpoint
 
 BATCH_SIZE = 512
@@ -46,8 +47,9 @@ def encode(smiles: Sequence[str], checkpoint: Checkpoint | Path | str, *, device
 
     Returns
     -------
-    (n, 300) float32
-        mu of the encoder; NaN rows for structures that cannot be used.
+    (n, d) float32
+        mu of the encoder, d = 300; or what a language model makes of the SMILES (`learn.language`). NaN rows for
+        structures that cannot be used.
 
     Raises
     ------
@@ -69,9 +71,8 @@ def encode_with_reasons(
     from ingest.standardise.molecules import standardise_table
 
     model = checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)
-    encoder = model.encoder()
     standard = standardise_table([("smiles", text) for text in smiles], tautomers=model.tautomers)
-    embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
+    embeddings = np.full((len(smiles), model.width), np.nan, dtype=np.float32)
     usable = np.flatnonzero(standard["inchikey"].notna().to_numpy())
     if len(usable):
         chosen = standard.iloc[usable]
@@ -79,8 +80,17 @@ def encode_with_reasons(
         distinct, place = np.unique(chosen["inchikey"].to_numpy(str), return_inverse=True)
         first = chosen.drop_duplicates("inchikey").set_index("inchikey")["smiles"]
         graphs = featurise([first[key] for key in distinct], list(distinct))
-        embeddings[usable] = embed_graphs(encoder, graphs, device=device)[place]
+        embeddings[usable] = embed_molecules(model, graphs, device=device)[place]
     return embeddings, standard
+
+
+def embed_molecules(model: Checkpoint, graphs: MoleculeGraphs, *, device: str = "auto") -> Floats:
+    """Return the embeddings (n, d) float32 of packed molecules, from graphs or SMILES as the model needs."""
+    if recipe_of(model.config).embeds == "smiles":
+        from learn.language import embed_by_smiles
+
+        return embed_by_smiles(model, graphs, device=device)
+    return embed_graphs(model.encoder(), graphs, device=device)
 
 
 def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "auto") -> Floats:
@@ -104,28 +114,29 @@ def write_embeddings(
     model: str,
     smiles: Sequence[str | None] | None = None,
 ) -> None:
-    """Write n embeddings (n, 300) as Parquet, with the hash of their model in the file's metadata.
+    """Write n embeddings (n, d) as Parquet, with the hash of their model in the file's metadata.
 
     Columns: ``inchikey`` (None for a structure that cannot be used), ``smiles`` where they are given, ``embedding``
-    (fixed-size list of 300 float32).
+    (fixed-size list of d float32).
     """
     columns = {"inchikey": pa.array(list(inchikeys), pa.string())}
     if smiles is not None:
         columns["smiles"] = pa.array(list(smiles), pa.string())
     flat = pa.array(np.asarray(vectors, dtype=np.float32).ravel())
-    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, WIDTH)
+    columns["embedding"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     table = pa.table(columns).replace_schema_metadata({MODEL_KEY: model.encode()})
     with replacing_file(path) as temporary:
         pq.write_table(table, temporary)
 
 
 def read_embeddings(path: Path) -> tuple[npt.NDArray[np.object_], Floats, str]:
-    """Return InChIKeys (n,), embeddings (n, 300) float32 and the model's hash, as `write_embeddings` wrote them."""
+    """Return InChIKeys (n,), embeddings (n, d) float32 and the model's hash, as `write_embeddings` wrote them."""
     if not path.is_file():
         raise ArtefactError(f"{path}: no embeddings here; make them with: python -m learn.encode --graph")
     try:
         table = pq.read_table(path)
-        vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, WIDTH)
+        column = table["embedding"].combine_chunks()
+        vectors = column.flatten().to_numpy().reshape(-1, column.type.list_size)
         keys = table["inchikey"].to_numpy()
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise ArtefactError(f"{path}: no embeddings in the expected form ({error})") from None
@@ -157,7 +168,7 @@ def main(arguments: argparse.Namespace) -> None:
     out = arguments.out or workspace.embeddings
     if arguments.graph:
         graphs = MoleculeGraphs.load(workspace.molecule_graphs)
-        keys, vectors = graphs.keys.tolist(), embed_graphs(model.encoder(), graphs, device=arguments.device)
+        keys, vectors = graphs.keys.tolist(), embed_molecules(model, graphs, device=arguments.device)
         write_embeddings(out, keys, vectors, model.model_hash)
     else:
         vectors = _encode_file(arguments.smiles, out, model, arguments.device)

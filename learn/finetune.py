@@ -30,6 +30,7 @@ from learn.encode import encode
 from learn.encoder import Encoder
 from learn.head import HeadConfig
 from learn.metrics import THRESHOLDS
+from learn.objectives import recipe_of
 from learn.runs import newest_checkpoint
 from learn.tasks import TASKS, TaskData, load
 from learn.tasks.split import SplitIndices, split
@@ -54,15 +55,19 @@ def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
 
 
 def untrained(model: Checkpoint) -> Checkpoint:
-    """Return `model` with the encoder as it is before any training, with random weights from the run's seed.
+    """Return `model` with what embeds as it is before any training, with random weights from the run's seed.
 
     A wide random encoder does well on its own (docs/decisions/0007), so that a score says something about pretraining
     only beside this one's.
     """
+    remake = recipe_of(model.config).remake
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.config.seed)
         encoder = Encoder(model.config.layers, model.config.dropout)
-    return replace(model, encoder_state=encoder.state_dict())
+        objective = (
+            model.objective_state if remake is None else remake(model.config, model.objective_state).state_dict()
+        )
+    return replace(model, encoder_state=encoder.state_dict(), objective_state=objective, averaged_state=None)
 
 
 def encodable(data: TaskData, *embeddings: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
@@ -108,8 +113,9 @@ def main(arguments: argparse.Namespace) -> None:
         )
     parts = split(data)
     note(f"encoding {len(data.smiles):,} molecules of {data.task.title} with {path}")
+    system = "InfoAlign" if model.config.objective == "infoalign" else model.config.objective
     embeddings = {
-        "InfoAlign embedding + head" + (" (LEAKAGE: not held out)" if leakage else ""): encode(
+        f"{system} embedding + head" + (" (LEAKAGE: not held out)" if leakage else ""): encode(
             data.smiles, model, device=arguments.device
         )
     }

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from graphdb.errors import InputError
 from graphdb.workspace import Workspace
 from learn.checkpoint import load
-from learn.config import WIDTH
 from learn.device import resolve_device
 from learn.encode import encode
 from learn.runs import newest_checkpoint
@@ -81,13 +80,12 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         _texts(X)
         resolve_device(self.device)
         path = newest_checkpoint(Workspace.default()) if self.checkpoint is None else Path(self.checkpoint)
-        load(path)
         self.checkpoint_ = path.resolve()
-        self._n_features_out = WIDTH
+        self._n_features_out = load(path).width
         return self
 
     def transform(self, X: Iterable[str]) -> Floats:
-        """Return the embeddings, (n, 300) float32.
+        """Return the embeddings, (n, d) float32.
 
         Raises
         ------

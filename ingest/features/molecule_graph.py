@@ -9,6 +9,7 @@ index. PyTorch Geometric's ``from_smiles`` numbers the same nine and three featu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -82,7 +83,8 @@ def featurise(
     Returns
     -------
     MoleculeGraphs
-        n graphs, atoms in the order of the SMILES. Each bond stands twice, one direction after the other, as in OGB.
+        n graphs with their SMILES, atoms in the order of these. Each bond stands twice, one direction after the other,
+        as in OGB.
 
     Raises
     ------
@@ -94,14 +96,7 @@ def featurise(
         raise InputError(f"molecule graphs: {len(smiles)} SMILES, but {len(keys)} keys")
     parts = map_batches(_graphs, smiles, batch=BATCH, in_process=IN_PROCESS, scheduler=scheduler)
     joined = MoleculeGraphs.concatenate(parts)
-    return MoleculeGraphs(
-        atom_features=joined.atom_features,
-        bond_index=joined.bond_index,
-        bond_features=joined.bond_features,
-        atom_offsets=joined.atom_offsets,
-        bond_offsets=joined.bond_offsets,
-        keys=np.array(keys, dtype=np.str_),
-    )
+    return replace(joined, keys=np.array(keys, dtype=np.str_)).with_smiles(smiles)
 
 
 def atom_features(atom: Chem.Atom) -> tuple[int, ...]:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 from graphdb.errors import InputError
 from learn.config import TrainConfig
-from learn.objectives import infoalign
+from learn.objectives import infoalign, masked_smiles, next_token
 from learn.objectives.base import Loss, Objective, Recipe
 
 __all__ = ["OBJECTIVES", "Loss", "Objective", "Recipe", "recipe_of"]
 
-OBJECTIVES: Mapping[str, Recipe] = {"infoalign": infoalign.RECIPE}
+OBJECTIVES: Mapping[str, Recipe] = {
+    "infoalign": infoalign.RECIPE,
+    "masked-smiles": masked_smiles.RECIPE,
+    "next-token": next_token.RECIPE,
+}
 """All objectives, by the name in the settings."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig
 from learn.batches import Batch, BatchMaker
-from learn.config import TrainConfig
+from learn.config import WIDTH, TrainConfig
 from learn.encoder import Encoder
 
 
@@ -47,6 +48,10 @@ class Objective(nn.Module):
         """Return the loss of `batch`."""
         raise NotImplementedError
 
+    def embed_smiles(self, smiles: Sequence[str]) -> Tensor:
+        """Return the embeddings (n, d) of n standardised SMILES in eval mode; `Recipe.embeds` says who has them."""
+        raise NotImplementedError
+
 
 def every_molecule(snapshot: Snapshot) -> npt.NDArray[np.int64]:
     """Return the numbers of all molecules of a graph, ascending."""
@@ -56,6 +61,11 @@ def every_molecule(snapshot: Snapshot) -> npt.NDArray[np.int64]:
 def walks_of_settings(config: TrainConfig) -> WalkConfig:
     """Return the walks that the settings name."""
     return config.walks
+
+
+def width_of_encoder(config: TrainConfig) -> int:  # noqa: ARG001  # as a recipe has it
+    """Return the width of the shared encoder's embeddings."""
+    return WIDTH
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,13 @@ class Recipe:
     shares
         Whether its loss of one rank's molecules is a share of the loss of all ranks' (their sum is the whole). Else it
         is a mean over the rank's own molecules, and the loop weighs it by their number.
+    embeds
+        Where the embeddings of its checkpoints come from: the shared encoder of molecule ``graph``s, or the objective's
+        own reading of ``smiles`` (`Objective.embed_smiles`).
+    width
+        Of its embeddings.
+    remake
+        Makes it, with random weights, of the settings and of what a checkpoint holds of it; where it embeds.
     """
 
     make: Callable[[TrainConfig, BatchMaker], Objective]
@@ -82,3 +99,6 @@ class Recipe:
     starts: Callable[[Snapshot], npt.NDArray[np.int64]] = every_molecule
     reads_sums: bool = False
     shares: bool = False
+    embeds: Literal["graph", "smiles"] = "graph"
+    width: Callable[[TrainConfig], int] = width_of_encoder
+    remake: Callable[[TrainConfig, Mapping[str, Tensor]], Objective] | None = None

@@ -73,6 +73,12 @@ def best_pairs(tables: GraphTables, folder: Path, names: list[str]) -> set[tuple
     return {(keys[i[place]], keys[j[place]]) for place in order}
 
 
+def packed(runner: Commands) -> dict[str, str]:
+    """Return the SHA-256 of every array of the molecule graphs."""
+    arrays = read_json(runner.workspace / "molecule_graphs" / "manifest.json")["arrays"]
+    return {name: entry["sha256"] for name, entry in arrays.items()}
+
+
 def work(report: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {stage["name"]: (stage["computed"], stage["kept"]) for stage in report["stages"] if stage["kept"]}
 
@@ -81,6 +87,8 @@ def test_adding_changing_and_removing(commands: Commands, plates: Path, monkeypa
     described = plates / "described"
     (described / "first.toml").write_text((plates / "first.toml").read_text())
     first = ingest(commands, "--source", f"profiles={described}")
+    graphs = {"first": packed(commands)}
+    assert "smiles_bytes" in graphs["first"]
     pairs = {}
     tables = graph(commands, monkeypatch)
     pairs["first"] = set(zip(tables.edges[SIMILAR]["src"], tables.edges[SIMILAR]["dst"], strict=True))
@@ -101,7 +109,9 @@ def test_adding_changing_and_removing(commands: Commands, plates: Path, monkeypa
     pairs["both"] = set(zip(tables.edges[SIMILAR]["src"], tables.edges[SIMILAR]["dst"], strict=True))
     assert pairs["both"] == best_pairs(tables, plates, ["first", "second"])
     assert pairs["first"] - pairs["both"], "edges fall out where more similar pairs take their place"
+    graphs["both"] = packed(commands)
     assert ingest(commands, "--no-cache", "--source", f"profiles={described}")["graph_hash"] == both["graph_hash"]
+    assert packed(commands) == graphs["both"] != graphs["first"]
 
     # One cell of the file: one row is scored anew.
     table = pd.read_csv(plates / "second.csv")
@@ -116,6 +126,7 @@ def test_adding_changing_and_removing(commands: Commands, plates: Path, monkeypa
     last = ingest(commands, "--source", f"profiles={described}")
     assert last["graph_hash"] == first["graph_hash"]
     assert last["snapshot"] == first["snapshot"]
+    assert packed(commands) == graphs["first"]
 
 
 def test_what_was_lost_or_changed_by_hand_is_mended(

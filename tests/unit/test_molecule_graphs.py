@@ -26,7 +26,7 @@ def molecule(key: str, atoms: int, seed: int) -> MoleculeGraphs:
         atom_offsets=np.array([0, atoms]),
         bond_offsets=np.array([0, 2 * atoms - 2]),
         keys=np.array([key]),
-    )
+    ).with_smiles(["C" * atoms])
 
 
 PARTS = [molecule(f"KEY{'X' * number}", atoms, number) for number, atoms in enumerate([3, 1, 7, 2, 30])]
@@ -36,7 +36,7 @@ def same(first: MoleculeGraphs, second: MoleculeGraphs) -> None:
     for name in vars(first):
         one, other = getattr(first, name), getattr(second, name)
         np.testing.assert_array_equal(one, other)
-        assert one.dtype.kind == "U" or one.dtype == other.dtype
+        assert one is None or one.dtype.kind == "U" or one.dtype == other.dtype
 
 
 def test_join_and_take_give_back_the_parts() -> None:
@@ -100,6 +100,11 @@ WHOLE = MoleculeGraphs.concatenate(PARTS)
         (changed("atom_offsets", (2,), 12), "the atom offsets do not go from 0 to 43"),
         (changed("atom_offsets", (0,), 1), "the atom offsets do not go from 0 to 43"),
         (changed("bond_offsets", (5,), 75), "the bond offsets do not go from 0 to 76"),
+        (changed("smiles_offsets", (2,), 3), "molecule KEYX has an empty SMILES"),
+        (changed("smiles_offsets", (5,), 42), "the SMILES offsets do not go from 0 to 43"),
+        (replace(WHOLE, smiles_offsets=WHOLE.atom_offsets[:5]), r"smiles_offsets: expected int64 of shape \(6,\)"),
+        (replace(WHOLE, smiles_bytes=WHOLE.atom_offsets), r"smiles_bytes: expected uint8 of shape"),
+        (replace(WHOLE, smiles_bytes=None), "the SMILES need both their bytes and their offsets"),
         (replace(WHOLE, keys=WHOLE.keys[:4]), r"atom_offsets: expected int64 of shape \(5,\)"),
         (replace(WHOLE, bond_index=WHOLE.bond_index[:, :9]), r"bond_index: expected int32 of shape \(2, 76\)"),
         (replace(WHOLE, bond_index=WHOLE.bond_index.astype(np.int64)), "bond_index: expected int32"),
@@ -142,3 +147,32 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"make it with: python -m ingest\.all"):
         MoleculeGraphs.load(tmp_path)
+
+
+def without_smiles(graphs: MoleculeGraphs) -> MoleculeGraphs:
+    return replace(graphs, smiles_bytes=None, smiles_offsets=None)
+
+
+def test_smiles_go_where_their_molecules_go(tmp_path: Path) -> None:
+    texts = ["CCC", "C", "c1ccccc1Cl", "[13C]é", "C" * 400]
+    whole = WHOLE.with_smiles(texts)
+    assert whole.smiles() == texts
+    assert whole.take([3, 3, 0]).smiles() == [texts[3], texts[3], texts[0]]
+    assert MoleculeGraphs.concatenate([whole.take([4]), whole.take([0, 1])]).smiles() == [texts[4], *texts[:2]]
+    whole.save(tmp_path)
+    loaded = MoleculeGraphs.load(tmp_path)
+    assert isinstance(loaded.smiles_bytes, np.memmap)
+    assert loaded.smiles() == texts
+    with pytest.raises(InputError, match="5 molecules, but 4 SMILES"):
+        WHOLE.with_smiles(texts[:4])
+
+
+def test_an_artefact_without_smiles_is_read_and_says_that_it_has_none(tmp_path: Path) -> None:
+    bare = without_smiles(WHOLE)
+    bare.save(tmp_path)
+    assert not list(tmp_path.glob("smiles*"))
+    loaded = MoleculeGraphs.load(tmp_path)
+    same(loaded, bare)
+    assert loaded.smiles() is None
+    assert loaded.take([1]).smiles() is None
+    assert MoleculeGraphs.concatenate([bare, WHOLE]).smiles() is None
