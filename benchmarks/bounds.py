@@ -97,7 +97,9 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, len(INFORMATION), figsize=(11, 3.6), sharex=True, constrained_layout=True)
+    figure, panels = pyplot.subplots(
+        1, len(INFORMATION), figsize=(11, 4), sharex=True, sharey=True, layout="constrained"
+    )
     for panel, information in zip(panels, INFORMATION, strict=True):
         sizes = [row["batch_size"] for row in rows if row["information"] == information and row["bound"] == "InfoNCE"]
         panel.axhline(information, color="black", linewidth=1, label="true I(X;Y)")
@@ -109,7 +111,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         panel.set_xticks(sizes, [str(size) for size in sizes])
         panel.minorticks_off()
     panels[0].set_ylabel("lower bound on I(X;Y), nats")
-    panels[0].legend(fontsize="small", frameon=False, loc="lower right")
+    panels[0].legend(fontsize="small", frameon=False, loc="upper left")
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
     pyplot.close(figure)

@@ -231,10 +231,9 @@ class Utilisation:
     def means(self, begin: float, end: float) -> list[tuple[str, float, str]]:
         """Return (what, mean, unit) of the samples between two times of day; none where nothing was seen."""
         within = [values for at, values in self._seen if begin <= at <= end]
-        columns: Sequence[tuple[float, ...]] = list(zip(*within, strict=True))
-        return [
-            (name, sum(column) / len(column), unit) for (name, unit), column in zip(self.WHAT, columns, strict=False)
-        ]
+        columns = list(zip(*within, strict=True)) or [()] * len(self.WHAT)
+        paired = zip(self.WHAT, columns, strict=True)
+        return [(name, sum(seen) / len(seen), unit) for (name, unit), seen in paired if seen]
 
     def _sample(self) -> None:
         while not self._done.wait(self._every):
