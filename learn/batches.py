@@ -1,29 +1,29 @@
 """Walks → what one training step sees: molecule graphs, and the aggregates W and T of every feature space.
 
-All positions l of a walk share the decoder's output, so for a molecule and a feature only W = sum_l alpha_l · observed
-and T = sum_l alpha_l · target are needed (method, section 3). Nothing of shape (B, L + 1, D) is ever made.
+Nothing of shape (B, L + 1, D) is ever made, and nothing is kept of a node that has no features.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from graphdb.errors import ArtefactError
-from graphdb.feature_space import FeatureSpace
 from graphdb.feature_store import FeatureStore
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import Walks
 from learn.decoders import DecoderSpec
-from learn.encoder import GraphBatch
+from learn.graph_batch import GraphBatch
+from learn.molecules import MoleculesOnDevice, to_graph_batch
+from learn.spaces import SpaceOnDevice, Sums, rows_of_nodes, scaler_id
+
+__all__ = ["Batch", "BatchMaker", "scaler_id", "to_graph_batch"]
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,16 @@ class Batch:
         (B,) int64, their rows in the `MoleculeGraphs` that `BatchMaker` was given.
     nodes, path_weights
         (B, L + 1) int64 and float32: the walks (`graphdb.walks.config.Walks`), on the device.
-    weight_sums, target_sums
-        W and T, (B, D) float32 each, one a feature space in the order of `BatchMaker.specs`; empty where the objective
-        does not read them (`learn.objectives.Recipe.reads_sums`).
+    sums
+        W and T of each feature space, in the order of `BatchMaker.specs`; empty where the objective does not read them
+        (`learn.objectives.Recipe.reads_sums`).
     """
 
     graphs: GraphBatch
     molecules: Tensor
     nodes: Tensor
     path_weights: Tensor
-    weight_sums: tuple[Tensor, ...]
-    target_sums: tuple[Tensor, ...]
+    sums: tuple[Sums, ...]
 
 
 class BatchMaker:
@@ -63,14 +62,21 @@ class BatchMaker:
     molecules
         Graphs of the molecules that walks start from.
     device
-        Where batches shall be; the targets are kept there.
+        Where batches shall be.
     sums
         Whether batches shall hold W and T.
+    without
+        Node types and feature spaces whose features are left out (an ablation); walks go through the nodes all the
+        same.
+    budget
+        Bytes of features that may lie on the device; None: half of what is free there.
 
     Attributes
     ----------
-    specs
+    spaces
         The feature spaces, in the order of the decoders.
+    specs
+        What they are.
     scalers
         Id of the scaling of each.
     tautomers
@@ -79,7 +85,7 @@ class BatchMaker:
     Raises
     ------
     ArtefactError
-        If the three were not made of the same graph.
+        If the three were not made of the same graph, or nothing is left to rebuild.
     """
 
     def __init__(
@@ -90,6 +96,8 @@ class BatchMaker:
         device: torch.device,
         *,
         sums: bool = True,
+        without: Collection[str] = (),
+        budget: float | None = None,
     ) -> None:
         if features.graph_hash != snapshot.graph_hash:
             raise ArtefactError(
@@ -98,109 +106,49 @@ class BatchMaker:
             )
         self._device = device
         self._sums = sums
-        self._molecules = molecules
-        self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
-        spaces = features.spaces()
+        self._molecules = MoleculesOnDevice(molecules, device)
+        self._molecule_of_node = rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
+        left_out = set(without)
+        spaces = [space for space in features.spaces() if not {str(space.node_type), space.name} & left_out]
+        if not spaces:
+            raise ArtefactError(f"no feature space is left to rebuild without {', '.join(sorted(left_out))}")
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
         self.scalers = tuple(scaler_id(space) for space in spaces)
         self.tautomers = features.tautomers
-        self._targets = [_Targets.of(snapshot, space, device) for space in spaces]
+        left = _budget(device) if budget is None else budget
+        made = []
+        # The small ones first, so that as many as possible are on the device.
+        for space in sorted(spaces, key=lambda space: len(space) * space.dimension):
+            here = SpaceOnDevice(snapshot, space, device, left)
+            left -= here.bytes_on_device
+            made.append((space, here))
+        self.spaces = tuple(next(here for other, here in made if other is space) for space in spaces)
 
-    def make(self, walks: Walks) -> Batch:
-        """Make the batch of `walks`: nodes (B, L + 1), path weights (B, L + 1)."""
-        nodes = torch.from_numpy(np.ascontiguousarray(walks.nodes)).to(self._device, torch.int64)
-        alpha = torch.from_numpy(np.ascontiguousarray(walks.path_weights)).to(self._device)
+    def make(self, walks: Walks, *, rank: int = 0, world_size: int = 1) -> Batch:
+        """Make the batch of `walks`: nodes (B, L + 1), path weights (B, L + 1).
+
+        `rank` and `world_size` say of which share of a larger batch they are (`ShardReader.batches`).
+
+        Raises
+        ------
+        ArtefactError
+            If a walk starts at a molecule that has no graph.
+        """
         rows = self._molecule_of_node[walks.nodes[:, 0]]
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
-        graphs = to_graph_batch(self._molecules.take(rows), self._device)
-        sums = [target.sums(nodes, alpha) for target in self._targets] if self._sums else []
+        nodes = torch.from_numpy(np.ascontiguousarray(walks.nodes)).to(self._device, torch.int64)
+        alpha = torch.from_numpy(np.ascontiguousarray(walks.path_weights)).to(self._device)
+        molecules = torch.from_numpy(rows.astype(np.int64)).to(self._device)
+        position = torch.arange(len(rows), device=self._device) * world_size + rank
         return Batch(
-            graphs,
-            torch.from_numpy(rows.astype(np.int64)).to(self._device),
+            self._molecules.take(molecules, position),
+            molecules,
             nodes,
             alpha,
-            tuple(weight for weight, _ in sums),
-            tuple(target for _, target in sums),
+            tuple(space.sums(nodes, alpha) for space in self.spaces) if self._sums else (),
         )
 
 
-def scaler_id(space: FeatureSpace) -> str:
-    """Return a hash (16 hex) of the columns, minima and maxima of a feature space: what its targets mean."""
-    digest = hashlib.sha256("\0".join((space.kind, *space.columns)).encode())
-    for bounds in (space.minima, space.maxima):
-        digest.update(np.ascontiguousarray(bounds, dtype="<f4").tobytes())
-    return digest.hexdigest()[:16]
-
-
-def to_graph_batch(molecules: MoleculeGraphs, device: torch.device) -> GraphBatch:
-    """Return packed molecule graphs as one batch of tensors."""
-    atoms, bonds = np.diff(molecules.atom_offsets), np.diff(molecules.bond_offsets)
-    shift = np.repeat(molecules.atom_offsets[:-1], bonds)
-    return GraphBatch(
-        x=_to(molecules.atom_features, device),
-        edge_index=_to(molecules.bond_index + shift, device),
-        edge_attr=_to(molecules.bond_features, device),
-        batch=_to(np.repeat(np.arange(len(molecules)), atoms), device),
-        size=len(molecules),
-    )
-
-
-@dataclass(frozen=True)
-class _Targets:
-    """Targets of one feature space on the device.
-
-    ``row_of_node`` (n,) int32 is −1 for nodes without features here; ``values`` (k, D) is uint8 for bits, else float32;
-    ``observed`` (k, D) bool is None where nothing is missing.
-    """
-
-    row_of_node: Tensor
-    values: Tensor
-    observed: Tensor | None
-
-    @classmethod
-    def of(cls, snapshot: Snapshot, space: FeatureSpace, device: torch.device) -> _Targets:
-        scaled = space.scaled()
-        observed = ~np.isnan(scaled)
-        values = scaled.astype(np.uint8) if space.kind == "binary" else np.nan_to_num(scaled)
-        rows = _rows_of_nodes(snapshot, space.node_type, space.keys)
-        return cls(
-            torch.from_numpy(rows).to(device),
-            torch.from_numpy(values).to(device),
-            None if observed.all() else torch.from_numpy(observed).to(device),
-        )
-
-    def sums(self, nodes: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Return W and T, (B, D) each, for nodes and alpha (B, L + 1)."""
-        size, dimension = len(nodes), self.values.shape[1]
-        # A walk that has ended names node −1, which would look up the last row.
-        rows = torch.where(nodes >= 0, self.row_of_node[nodes].to(torch.int64), -1)
-        targets = torch.zeros(size, dimension, device=alpha.device)
-        if self.observed is None:
-            # All features of a node are observed together: one number a molecule says it.
-            weights = torch.where(rows >= 0, alpha, 0).sum(1)[:, None].expand(size, dimension)
-        else:
-            weights = torch.zeros_like(targets)
-        # One position after the other: each adds at most once to a molecule, in the same order on every device.
-        for row, weight in zip(rows.T, alpha.T, strict=True):
-            molecules = torch.nonzero(row >= 0).squeeze(1)
-            found, factor = row[molecules], weight[molecules, None]
-            targets.index_add_(0, molecules, self.values[found] * factor)
-            if self.observed is not None:
-                weights.index_add_(0, molecules, self.observed[found] * factor)
-        return weights, targets
-
-
-def _rows_of_nodes(
-    snapshot: Snapshot, node_type: NodeType, keys: Sequence[str] | npt.NDArray[np.str_]
-) -> npt.NDArray[np.int32]:
-    """Return for every node of the snapshot the position of its key in `keys`, −1 where it is not there."""
-    rows = np.full(snapshot.number_of_nodes, -1, dtype=np.int32)
-    nodes = snapshot.index_of(node_type, keys)
-    known = nodes >= 0
-    rows[nodes[known]] = np.flatnonzero(known)
-    return rows
-
-
-def _to(array: npt.NDArray[np.generic], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array).astype(np.int64)).to(device)
+def _budget(device: torch.device) -> float:
+    return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else 0.0

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from graphdb.errors import InputError
+from graphdb.schema import EdgeType
 from graphdb.walks.config import WalkConfig
 
 WIDTH = 300
@@ -28,6 +29,12 @@ class TrainConfig:
         Weight of the KL term.
     latent
         What decoders see: ``mean`` (mu, the paper's) or ``sample`` (reparameterised).
+    ce_mean, kl
+        Where the reference departs from the paper (method, section 6): the mean of the cross entropy, ``weighted`` by
+        path weights or ``plain``; the KL divergence in ``closed`` form or by one ``sample``. `PROFILES` names both
+        sets.
+    without
+        Ablation: node types and feature spaces that no decoder rebuilds.
     layers, dropout
         Of the encoder; `dropout` of the decoders too.
     seed
@@ -41,10 +48,16 @@ class TrainConfig:
         Norm to which gradients are clipped; 0: not.
     ema
         Decay of the running mean of the encoder's weights, which then gives the embeddings; 0: none is kept.
-    walk_length, walks_per_node, weighted, walk_seed
-        See `graphdb.walks.WalkConfig`.
+    walk_length, walks_per_node, weighted, walk_seed, p, q
+        See `graphdb.walks.WalkConfig`. Length 1 is the ablation without walks: direct neighbours alone.
+    without_edges
+        Ablation: edge types that walks do not take.
     walk_epochs
         How many sets of walks are stored; epoch e trains on set e mod walk_epochs.
+    validation
+        Share of the molecules that no training walk touches and on which the loss is measured after every epoch.
+    patience
+        Epochs without a better loss on them after which training stops; 0: it never does.
     """
 
     epochs: int = 300
@@ -53,6 +66,9 @@ class TrainConfig:
     weight_decay: float = 1e-8
     beta: float = 1e-9
     latent: Literal["mean", "sample"] = "mean"
+    ce_mean: Literal["weighted", "plain"] = "weighted"
+    kl: Literal["closed", "sample"] = "closed"
+    without: tuple[str, ...] = ()
     layers: int = 5
     dropout: float = 0.5
     seed: int = 0
@@ -64,9 +80,17 @@ class TrainConfig:
     walks_per_node: int = 1
     weighted: bool = False
     walk_seed: int = 0
+    p: float = 1.0
+    q: float = 1.0
+    without_edges: tuple[str, ...] = ()
     walk_epochs: int = 10
+    validation: float = 0.0
+    patience: int = 0
 
     def __post_init__(self) -> None:
+        # A checkpoint gives lists.
+        object.__setattr__(self, "without", tuple(self.without))
+        object.__setattr__(self, "without_edges", tuple(self.without_edges))
         for name, least in (("epochs", 1), ("batch_size", 2), ("layers", 1), ("walk_epochs", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -80,12 +104,24 @@ class TrainConfig:
             raise InputError(f"precision must be float32 or bfloat16, got {self.precision!r}")
         if not (0 <= self.clip < math.inf and 0 <= self.ema < 1):
             raise InputError(f"clip {self.clip} must not be negative, ema {self.ema} in [0, 1)")
+        if self.ce_mean not in ("weighted", "plain") or self.kl not in ("closed", "sample"):
+            raise InputError(f"ce_mean must be weighted or plain, kl closed or sample; got {self.ce_mean}, {self.kl}")
+        if not 0 <= self.validation < 1 or self.patience < 0:
+            raise InputError(f"validation {self.validation} must be in [0, 1), patience {self.patience} not negative")
+        if self.patience and not self.validation:
+            raise InputError("patience needs molecules to measure the loss on: set validation too")
         self.walks  # noqa: B018 - checks the settings of the walks
 
     @property
     def walks(self) -> WalkConfig:
         """Settings of the walks."""
-        return WalkConfig(self.walk_length, self.walks_per_node, self.weighted, self.walk_seed)
+        kinds = None
+        if self.without_edges:
+            unknown = sorted(set(self.without_edges) - {str(edge_type) for edge_type in EdgeType})
+            if unknown:
+                raise InputError(f"without_edges: {unknown[0]!r} is no edge type; there are {', '.join(EdgeType)}")
+            kinds = tuple(edge_type for edge_type in EdgeType if str(edge_type) not in self.without_edges)
+        return WalkConfig(self.walk_length, self.walks_per_node, self.weighted, self.walk_seed, self.p, self.q, kinds)
 
     @property
     def stored_epochs(self) -> int:
@@ -93,8 +129,8 @@ class TrainConfig:
         return min(self.walk_epochs, self.epochs)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings by name."""
-        return asdict(self)
+        """Return the settings by name, as a file can hold them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
@@ -114,3 +150,10 @@ QUICK: Mapping[str, Any] = {
     "walk_epochs": 24,
 }
 """What ``--quick`` changes: a demonstration on a laptop's CPU in about two minutes. Not the paper's training."""
+
+
+PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"ce_mean": "weighted", "kl": "closed"},
+    "reference": {"ce_mean": "plain", "kl": "sample"},
+}
+"""What ``--profile`` sets (method, section 6). Head and encoder in fine-tuning have profiles of their own."""

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphdb.schema import NodeType
 from learn.config import WIDTH
+from learn.kernels import functions
+from learn.kernels.dropout import draw_keys, dropout, row_keys
+from learn.normalise import normalise
 
 HIDDEN = 1200
 
@@ -45,10 +49,20 @@ class Decoder(nn.Module):
         self.bn1 = nn.BatchNorm1d(HIDDEN)
         self.fc2 = nn.Linear(HIDDEN, dimension)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Return logits (B, D) for the latent (B, 300)."""
-        hidden = F.dropout(F.gelu(self.bn1(self.fc1(latent))), self.dropout, self.training)
-        return cast(Tensor, self.fc2(hidden))
+    def forward(self, latent: Tensor, rows: Tensor | None = None, molecules: Tensor | None = None) -> Tensor:
+        """Return logits (R, D) for the rows (R,) of the latent (B, 300); of all, (B, D), where `rows` is None.
+
+        Batch normalisation sees all B molecules; only the last, large product is left out for those that are not asked
+        for. `molecules` (B,) int32 tells them apart in dropout (`GraphBatch.molecule_rows`); None: their place does.
+        """
+        hidden = F.gelu(normalise(self.fc1(latent), self.bn1))
+        if self.training and self.dropout:
+            if molecules is None:
+                molecules = torch.arange(len(latent), dtype=torch.int32, device=latent.device)
+            keys = row_keys(molecules, draw_keys(1, latent.device)[0])
+            drop = functions.drop if functions.usable(latent) else dropout
+            hidden = drop(hidden, keys, self.dropout)
+        return cast(Tensor, self.fc2(hidden if rows is None else hidden[rows]))
 
 
 class Decoders(nn.Module):
@@ -59,6 +73,9 @@ class Decoders(nn.Module):
         self.specs = tuple(specs)
         self.decoder_list = nn.ModuleList(Decoder(spec.dimension, dropout) for spec in self.specs)
 
-    def forward(self, latent: Tensor) -> list[Tensor]:
-        """Return the logits (B, D) of every space for the latent (B, 300)."""
-        return [decoder(latent) for decoder in self.decoder_list]
+    def forward(
+        self, latent: Tensor, rows: Sequence[Tensor | None] | None = None, molecules: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return the logits of every space for the latent (B, 300); `rows` holds the rows of each, see `Decoder`."""
+        wanted = rows or [None] * len(self.decoder_list)
+        return [decoder(latent, which, molecules) for decoder, which in zip(self.decoder_list, wanted, strict=True)]

@@ -2,11 +2,13 @@
 
 Source: InfoAlign, section 4 and appendix C; GIN with virtual node as in OGB's examples (method, section 4). Modules
 bear the names of the published checkpoint's state dict.
+
+Every layer is written twice: in plain PyTorch, for a GPU, for compilers and for export, and for a CPU by the compiled
+passes of `learn.kernels`. Tests hold both against each other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -16,34 +18,13 @@ from torch_geometric.nn import MessagePassing, global_add_pool
 
 from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES
 from learn.config import WIDTH
+from learn.graph_batch import GraphBatch, bond_kinds
+from learn.kernels import functions
+from learn.kernels.dropout import draw_keys, dropout, row_keys
+from learn.normalise import normalise
 
 MAX_NORM = 1.0
 SIGMA_FLOOR = 1e-7
-
-
-@dataclass(frozen=True)
-class GraphBatch:
-    """B molecule graphs side by side.
-
-    Attributes
-    ----------
-    x
-        (A, 9) int64, OGB's atom features.
-    edge_index
-        (2, E) int64, both directions of every bond.
-    edge_attr
-        (E, 3) int64, OGB's bond features.
-    batch
-        (A,) int64, the molecule of each atom.
-    size
-        B.
-    """
-
-    x: Tensor
-    edge_index: Tensor
-    edge_attr: Tensor
-    batch: Tensor
-    size: int
 
 
 class AtomEncoder(nn.Module):
@@ -56,9 +37,12 @@ class AtomEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (A, width) for features (A, 9) int64."""
-        # One table and one bag an atom: nine look-ups of (A, width) and their sums take four times as long.
         table = torch.cat(_capped(self.atom_embedding_list))
-        return F.embedding_bag(x + cast(Tensor, self.first_row), table, mode="sum")
+        first = cast(Tensor, self.first_row)
+        if functions.usable(table):
+            return functions.embed(x.numpy(), first.numpy(), table)
+        # One table and one bag an atom: nine look-ups of (A, width) and their sums take four times as long.
+        return F.embedding_bag(x + first, table, mode="sum")
 
 
 class BondEncoder(nn.Module):
@@ -70,11 +54,12 @@ class BondEncoder(nn.Module):
 
     def forward(self, edge_attr: Tensor) -> Tensor:
         """Return (E, width) for features (E, 3) int64."""
+        return self.table()[bond_kinds(edge_attr)]
+
+    def table(self) -> Tensor:
+        """Return the embedding of every kind of bond, (60, width): there are 5 · 6 · 2."""
         kind, stereo, conjugated = _capped(self.bond_embedding_list)
-        # There are 5 · 6 · 2 kinds of bonds, so their sums are a table of 60 rows.
-        table = (kind[:, None, None] + stereo[:, None] + conjugated).flatten(0, 2)
-        row = (edge_attr[:, 0] * BOND_FEATURE_SIZES[1] + edge_attr[:, 1]) * BOND_FEATURE_SIZES[2] + edge_attr[:, 2]
-        return table[row]
+        return (kind[:, None, None] + stereo[:, None] + conjugated).flatten(0, 2)
 
 
 class GINConv(MessagePassing):  # type: ignore[misc]
@@ -88,10 +73,17 @@ class GINConv(MessagePassing):  # type: ignore[misc]
         self.eps = nn.Parameter(torch.zeros(1))
         self.bond_encoder = BondEncoder(width)
 
-    def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
-        """Return (A, width) for x (A, width), edge_index (2, E) and edge_attr (E, 3)."""
-        total = self.propagate(edge_index, x=x, bond=self.bond_encoder(edge_attr))
-        return cast(Tensor, self.mlp((1 + self.eps) * x + total))
+    def forward(self, x: Tensor, graphs: GraphBatch) -> Tensor:
+        """Return (A, width) for x (A, width)."""
+        first, norm, _, second = self.mlp
+        norm = cast(nn.BatchNorm1d, norm)
+        if functions.usable(x):
+            table = self.bond_encoder.table()
+            hidden = functions.message_linear(x, graphs.bonds, table, self.eps, cast(nn.Linear, first))
+            return functions.norm_linear(hidden, norm, cast(nn.Linear, second))
+        total = self.propagate(graphs.edge_index, x=x, bond=self.bond_encoder(graphs.edge_attr))
+        hidden = first((1 + self.eps) * x + total)
+        return cast(Tensor, second(F.relu_(normalise(hidden, norm))))
 
     def message(self, x_j: Tensor, bond: Tensor) -> Tensor:
         """Return what goes along every bond, (E, width), like both arguments."""
@@ -113,7 +105,10 @@ class GraphEncoder(nn.Module):
 
     def forward(self, graphs: GraphBatch) -> Tensor:
         """Return (B, width): the sum over the atoms of a molecule."""
-        return cast(Tensor, global_add_pool(self.atoms(graphs), graphs.batch, graphs.size))
+        h = self.atoms(graphs)
+        if functions.usable(h):
+            return functions.pool(h, graphs.offsets)
+        return cast(Tensor, global_add_pool(h, graphs.batch, graphs.size))
 
     def atoms(self, graphs: GraphBatch, start: Tensor | None = None) -> Tensor:
         """Return what every atom is after the last layer, (A, width).
@@ -129,16 +124,43 @@ class GraphEncoder(nn.Module):
         virtual = self.virtualnode_embedding.weight.expand(graphs.size, -1)
         last = len(self.convs) - 1
         for layer, (conv, norm) in enumerate(zip(self.convs, self.batch_norms, strict=True)):
-            x = h + virtual[graphs.batch]
-            h = norm(conv(x, graphs.edge_index, graphs.edge_attr))
+            of_atoms, of_molecules = self._keys(graphs)
+            x, pooled = self._spread(h, virtual, graphs)
+            h = conv(x, graphs)
+            h = self._finish(h, cast(nn.BatchNorm1d, norm), x, relu=layer < last, keys=of_atoms)
             if layer < last:
-                h = F.relu_(h)
-            h = F.dropout(h, self.dropout, self.training) + x
-            if layer < last:
-                pooled = global_add_pool(x, graphs.batch, graphs.size) + virtual
-                update = self.mlp_virtualnode_list[layer](pooled)
-                virtual = virtual + F.dropout(update, self.dropout, self.training)
+                virtual = self._update(pooled, virtual, self.mlp_virtualnode_list[layer], of_molecules)
         return cast(Tensor, h)
+
+    def _keys(self, graphs: GraphBatch) -> tuple[Tensor | None, Tensor | None]:
+        """Return the keys of the dropouts of a layer: of its atoms (A,), and of its virtual nodes (B,)."""
+        if not (self.training and self.dropout):
+            return None, None
+        atoms, molecules = draw_keys(2, graphs.x.device)
+        return row_keys(graphs.atom_rows, atoms), row_keys(graphs.molecule_rows, molecules)
+
+    def _spread(self, h: Tensor, virtual: Tensor, graphs: GraphBatch) -> tuple[Tensor, Tensor]:
+        """Return h + the virtual node of each atom's molecule, (A, width), and its sums over molecules (B, width)."""
+        if functions.usable(h):
+            return functions.add_and_pool(h, virtual, graphs.offsets)
+        x = h + virtual[graphs.batch]
+        return x, global_add_pool(x, graphs.batch, graphs.size)
+
+    def _finish(self, y: Tensor, norm: nn.BatchNorm1d, residual: Tensor, *, relu: bool, keys: Tensor | None) -> Tensor:
+        """Return dropout(ReLU(norm(y))) + residual, (n, width)."""
+        if functions.usable(residual):
+            return functions.norm_drop_add(y, norm, residual, relu=relu, keys=keys, rate=self.dropout)
+        y = normalise(y, norm)
+        y = F.relu_(y) if relu else y
+        return (y if keys is None else dropout(y, keys, self.dropout)) + residual
+
+    def _update(self, pooled: Tensor, virtual: Tensor, mlp: nn.Module, keys: Tensor | None) -> Tensor:
+        """Return the next virtual nodes, (B, width)."""
+        first, inner, _, second, outer, _ = cast(nn.Sequential, mlp)
+        inner, second = cast(nn.BatchNorm1d, inner), cast(nn.Linear, second)
+        y = first(pooled + virtual)
+        y = functions.norm_linear(y, inner, second) if functions.usable(pooled) else second(F.relu(normalise(y, inner)))
+        return self._finish(y, cast(nn.BatchNorm1d, outer), virtual, relu=True, keys=keys)
 
 
 class Encoder(nn.Module):

@@ -43,8 +43,11 @@ def cut_log(path: Path, step: int) -> None:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
 
-def plot(steps: list[dict[str, Any]], path: Path) -> None:
-    """Draw the loss and its parts over the steps, as PNG; the KL divergence, which is of another size, by itself."""
+def plot(steps: list[dict[str, Any]], path: Path, measured: list[dict[str, Any]] | None = None) -> None:
+    """Draw the loss and its parts over the steps, as PNG; the KL divergence, which is of another size, by itself.
+
+    `measured` are the same on held-out molecules, drawn as dots.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -54,10 +57,15 @@ def plot(steps: list[dict[str, Any]], path: Path) -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
     left.plot(x, [step["loss"] for step in steps], color="0.8", linewidth=0.8)
     left.plot(x, smooth([step["loss"] for step in steps]), color="C0")
-    left.set(title="loss", xlabel="step", ylabel="nats")
+    if measured:
+        left.plot([found["step"] for found in measured], [found["loss"] for found in measured], "o--", color="C1")
+    left.set(title="loss" + (" (dots: held-out molecules)" if measured else ""), xlabel="step", ylabel="nats")
     for name in steps[0]["parts"]:
         axes = right if name == KL else middle
-        axes.plot(x, smooth([step["parts"][name] for step in steps]), label=name)
+        (line,) = axes.plot(x, smooth([step["parts"][name] for step in steps]), label=name)
+        if measured:
+            dots = [found["parts"].get(name, np.nan) for found in measured]
+            axes.plot([found["step"] for found in measured], dots, "o--", color=line.get_color(), markersize=3)
     middle.set(title="parts of the loss", xlabel="step", ylabel="nats")
     if middle.lines:
         middle.legend(fontsize=7)

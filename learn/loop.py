@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from graphdb.errors import InfoAlignError
+from graphdb.errors import InfoAlignError, InputError
 from graphdb.walks.shards import ShardReader
+from learn import ranks
 from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import TrainConfig
 from learn.encoder import Encoder
 from learn.objectives import Loss, Objective, recipe_of
 from learn.runs import CHECKPOINT
+from learn.validation import Data, Validation, autocast, validate
 
 NONFINITE_BATCH = "nonfinite-batch.pt"
 SMALLEST_BATCH = 2
@@ -75,35 +77,39 @@ def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple
 
 def train(
     start: Checkpoint,
-    reader: ShardReader,
-    maker: BatchMaker,
+    data: Data,
     folder: Path,
     device: torch.device,
     *,
     on_step: Callable[[StepReport], object],
+    on_validation: Callable[[Validation], object],
     save_every: int,
     deadline: float = math.inf,
+    earlier: Sequence[Validation] = (),
+    compiled: bool = False,
 ) -> Checkpoint:
-    """Train from `start` to the last epoch, or to the deadline.
+    """Train from `start` to the last epoch, to the deadline, or until the loss on held-out molecules no longer falls.
 
     Parameters
     ----------
     start
         Where the run stands.
-    reader
-        The walks.
-    maker
-        Makes batches of them.
+    data
+        The walks, what makes batches of them, and the walks of held-out molecules.
     folder
         Of the run: ``checkpoint.pt`` is replaced there every `save_every` steps, after every epoch, and at the end.
     device
         Where to compute.
-    on_step
-        Is told of each step.
+    on_step, on_validation
+        Are told of each step, and of each measurement on held-out molecules.
     save_every
         In steps.
     deadline
         By `time.monotonic`; the run stops after the step that passes it, and can go on later.
+    earlier
+        The measurements before `start`.
+    compiled
+        Whether `torch.compile` makes the step.
 
     Returns
     -------
@@ -116,16 +122,21 @@ def train(
         If a loss or a weight is not finite. The batch is in ``nonfinite-batch.pt``; the last checkpoint stays.
     """
     config = start.config
-    encoder, objective = build(config, maker, device)
+    encoder, objective = build(config, data.maker, device)
     encoder.load_state_dict(dict(start.encoder_state))
     objective.load_state_dict(dict(start.objective_state))
     networks = nn.ModuleList([encoder, objective]).train()
     average = _average(encoder, start)
-    optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    # One pass over the weights in place of a dozen.
+    optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
     if start.optimizer_state is not None:
         optimizer.load_state_dict(dict(start.optimizer_state))
-    last = steps_in(config, reader)
+    loss_of = torch.compile(objective, dynamic=True) if compiled else objective
+    recipe = recipe_of(config)
+    share, rank, world_size = share_of_batch(config), ranks.rank(), ranks.world_size()
+    last = steps_in(config, data.reader)
     position = start.position
+    measured = list(earlier)
 
     def keep(at: Position) -> Checkpoint:
         kept = replace(
@@ -137,21 +148,28 @@ def train(
             position=at,
         )
         _require_finite(networks, folder)
-        save(folder / CHECKPOINT, kept)
+        if rank == 0:
+            save(folder / CHECKPOINT, kept)
         return kept
 
-    while position.epoch < config.epochs:
-        for walks in reader.batches(config.batch_size, config.seed, position.epoch, position.batch):
-            if len(walks) >= SMALLEST_BATCH:
+    while position.epoch < config.epochs and not is_over(measured, config):
+        batches = data.reader.batches(
+            share, config.seed, position.epoch, position.batch, rank=rank, world_size=world_size
+        )
+        for walks in batches:
+            molecules = min(config.batch_size, data.reader.number_of_walks - position.batch * config.batch_size)
+            if molecules >= SMALLEST_BATCH:
                 began = time.monotonic()
-                batch = maker.make(walks)
+                batch = data.maker.make(walks, rank=rank, world_size=world_size)
                 torch.manual_seed(_step_seed(config.seed, position.step))
                 rate = learning_rate(config, position.step, last)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 with autocast(config, device):
-                    result = objective(encoder, batch)
-                report = _report(result, position, rate, len(walks), began)
+                    result = loss_of(encoder, batch)
+                if not recipe.shares:
+                    result = _weighed(result, len(walks) / molecules)
+                report = _report(result, position, rate, molecules, began)
                 if not math.isfinite(report.loss):
                     _save_batch(folder / NONFINITE_BATCH, batch)
                     raise NonFiniteLossError(
@@ -160,6 +178,7 @@ def train(
                     )
                 optimizer.zero_grad(set_to_none=True)
                 result.total.backward()
+                ranks.add_gradients(networks.parameters())
                 if config.clip:
                     nn.utils.clip_grad_norm_(networks.parameters(), config.clip)
                 optimizer.step()
@@ -167,10 +186,13 @@ def train(
                     average.update_parameters(encoder)
                 on_step(replace(report, seconds=time.monotonic() - began))
             position = Position(position.epoch, position.batch + 1, position.step + 1)
-            if time.monotonic() > deadline:
+            if ranks.any_of(time.monotonic() > deadline):
                 return keep(position)
             if position.step % save_every == 0:
                 keep(position)
+        if data.held_out is not None:
+            measured.append(validate(encoder, objective, data, config, device, position))
+            on_validation(measured[-1])
         position = Position(position.epoch + 1, 0, position.step)
         if position.epoch < config.epochs:
             keep(position)
@@ -179,12 +201,21 @@ def train(
 
 def steps_in(config: TrainConfig, reader: ShardReader) -> int:
     """Return the number of steps of a whole run."""
-    return config.epochs * reader.number_of_batches(config.batch_size)
+    return config.epochs * reader.number_of_batches(share_of_batch(config), ranks.world_size())
 
 
-def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
-    """Return the context in which an objective computes in the precision of the settings."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+def share_of_batch(config: TrainConfig) -> int:
+    """Return how many molecules of a batch each rank takes.
+
+    Raises
+    ------
+    InputError
+        If the ranks cannot share a batch evenly.
+    """
+    share, rest = divmod(config.batch_size, ranks.world_size())
+    if rest or not share:
+        raise InputError(f"batches of {config.batch_size} cannot be shared by {ranks.world_size()} ranks")
+    return share
 
 
 def _average(encoder: Encoder, start: Checkpoint) -> AveragedModel | None:
@@ -200,7 +231,7 @@ def _average(encoder: Encoder, start: Checkpoint) -> AveragedModel | None:
 
 def _report(result: Loss, position: Position, rate: float, molecules: int, began: float) -> StepReport:
     # Together, since each number that is asked of a GPU waits for it.
-    total, *parts = torch.stack([result.total, *result.parts.values()]).tolist()
+    total, *parts = ranks.total(torch.stack([result.total, *result.parts.values()]).detach()).tolist()
     return StepReport(
         epoch=position.epoch,
         step=position.step,
@@ -210,6 +241,19 @@ def _report(result: Loss, position: Position, rate: float, molecules: int, began
         molecules=molecules,
         seconds=time.monotonic() - began,
     )
+
+
+def _weighed(result: Loss, share: float) -> Loss:
+    """Return the loss of one rank as a share of the loss of all."""
+    return Loss(result.total * share, {name: part * share for name, part in result.parts.items()}, result.weights)
+
+
+def is_over(measured: Sequence[Validation], config: TrainConfig) -> bool:
+    """Return whether the loss on held-out molecules has not fallen for as long as the settings allow."""
+    if not config.patience or not measured:
+        return False
+    best = min(range(len(measured)), key=lambda epoch: measured[epoch].loss)
+    return len(measured) - 1 - best >= config.patience
 
 
 def _require_finite(networks: nn.Module, folder: Path) -> None:
@@ -233,8 +277,11 @@ def _save_batch(path: Path, batch: Batch) -> None:
         "edge_index": graphs.edge_index,
         "edge_attr": graphs.edge_attr,
         "batch": graphs.batch,
-        "weight_sums": [tensor.clone() for tensor in batch.weight_sums],
-        "target_sums": list(batch.target_sums),
+        "nodes": batch.nodes,
+        "path_weights": batch.path_weights,
+        "rows": [sums.rows for sums in batch.sums],
+        "weight_sums": [sums.weights for sums in batch.sums],
+        "target_sums": [sums.targets for sums in batch.sums],
     }
     save_tensors(path, content)
 

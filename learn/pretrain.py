@@ -7,9 +7,10 @@ RDKit nor a database. Run again it goes on where it was, be it stopped, killed, 
 from __future__ import annotations
 
 import argparse
-import math
+import json
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,77 +25,29 @@ from graphdb.files import versions, write_json
 from graphdb.holdout import parse_holdout
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.snapshot import Snapshot
-from graphdb.walks import shards
 from graphdb.workspace import Workspace
-from learn import checkpoint
+from learn import checkpoint, ranks
+from learn.arguments import build_parser, settings_of
 from learn.batches import BatchMaker
 from learn.checkpoint import Checkpoint, HeldOut, Position
-from learn.config import QUICK, TrainConfig
+from learn.config import TrainConfig
+from learn.curves import Pace, board
 from learn.device import resolve_device
 from learn.holdout import hold_out
 from learn.log import cut_log, plot, read_log
-from learn.loop import SMALLEST_BATCH, StepReport, as_line, build, steps_in, train
-from learn.objectives import OBJECTIVES, recipe_of
+from learn.loop import StepReport, as_line, build, is_over, steps_in, train
+from learn.objectives import recipe_of
+from learn.run_walks import walks_of
 from learn.runs import CHECKPOINT
+from learn.validation import Data, Validation
+
+__all__ = ["build_parser", "main", "settings_of"]
 
 LOG = "log.jsonl"
+VALIDATION = "validation.jsonl"
 PLOT = "loss.png"
 RECORD = "run.json"
 INITIAL = "initial.pt"
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the arguments of this command."""
-    parser = argparse.ArgumentParser(prog="python -m learn.pretrain", description=__doc__)
-    settings = parser.add_argument_group("settings (written into the checkpoint)")
-    defaults = TrainConfig()
-    for name, kind in (
-        ("epochs", int),
-        ("batch_size", int),
-        ("lr", float),
-        ("weight_decay", float),
-        ("beta", float),
-        ("layers", int),
-        ("dropout", float),
-        ("seed", int),
-        ("walk_length", int),
-        ("walks_per_node", int),
-        ("walk_seed", int),
-        ("walk_epochs", int),
-        ("clip", float),
-        ("ema", float),
-    ):
-        flag = "--" + name.replace("_", "-")
-        settings.add_argument(flag, type=kind, default=None, help=f"default {getattr(defaults, name):g}")
-    settings.add_argument("--latent", choices=("mean", "sample"), default=None, help="default mean, as in the paper")
-    settings.add_argument("--objective", choices=sorted(OBJECTIVES), default=None, help="default infoalign")
-    settings.add_argument(
-        "--precision", choices=("float32", "bfloat16"), default=None, help="of the matrix products; default float32"
-    )
-    settings.add_argument("--weighted", action="store_true", default=None, help="walk in proportion to the weights")
-    settings.add_argument(
-        "--quick",
-        action="store_true",
-        help="a demonstration on a laptop's CPU, not the paper's training: "
-        + ", ".join(f"{name} {value:g}" for name, value in QUICK.items()),
-    )
-    parser.add_argument(
-        "--holdout",
-        action="append",
-        default=[],
-        metavar="TASK=PATH",
-        help="leave the molecules of this data set out too, so that it can be evaluated; may be repeated",
-    )
-    parser.add_argument("--workspace", type=Path, help="folder of the graph (default: $INFOALIGN_WORKSPACE)")
-    parser.add_argument("--run", default="pretrain", metavar="NAME", help="name of the run (default: pretrain)")
-    parser.add_argument("--shards", type=Path, help="folder of the walks (default: workspace/shards)")
-    going_on = parser.add_mutually_exclusive_group()
-    going_on.add_argument("--fresh", action="store_true", help="start again, whatever the run has done before")
-    going_on.add_argument("--resume", action="store_true", help="go on, and stop if the run has no checkpoint yet")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
-    parser.add_argument("--max-minutes", type=float, default=math.inf, help="stop after this time; go on later")
-    parser.add_argument("--save-every", type=int, default=100, metavar="STEPS", help="default 100, and every epoch")
-    return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -102,54 +55,76 @@ def main(arguments: argparse.Namespace) -> None:
     deadline = time.monotonic() + 60 * arguments.max_minutes
     workspace = Workspace(arguments.workspace) if arguments.workspace else Workspace.default()
     config = settings_of(arguments)
-    device = resolve_device(arguments.device)
+    device = ranks.join(resolve_device(arguments.device))
+    try:
+        _run(arguments, workspace, config, device, deadline)
+    finally:
+        ranks.leave()
+
+
+def _run(
+    arguments: argparse.Namespace, workspace: Workspace, config: TrainConfig, device: torch.device, deadline: float
+) -> None:
     torch.use_deterministic_algorithms(device.type == "cpu")
     # No operation here reads what it has not written; filling new memory first takes a tenth of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU; on a CPU it changes nothing
     folder = _run_folder(workspace, arguments.run)
+    first = ranks.rank() == 0
     snapshot = Snapshot.load(workspace.snapshot)
     tasks = [parse_holdout(text) for text in arguments.holdout]
-    excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
-    reader = _shards(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
+    if first:  # the others find what it made
+        excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
+        made = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
+    ranks.wait_for_all()
+    if not first:
+        excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
+        made = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
+    reader, held_out = made
     features = FeatureStore.open(workspace.features)
     maker = BatchMaker(
-        snapshot, features, MoleculeGraphs.load(workspace.molecule_graphs), device, sums=recipe_of(config).reads_sums
+        snapshot,
+        features,
+        MoleculeGraphs.load(workspace.molecule_graphs),
+        device,
+        sums=recipe_of(config).reads_sums,
+        without=config.without,
     )
     simulated = tuple(sorted({space.name for space in features.spaces() if space.simulated}))
 
-    if arguments.fresh:
+    if arguments.fresh and first:
         shutil.rmtree(folder, ignore_errors=True)
+    ranks.wait_for_all()
     new = _new_checkpoint(config, maker, snapshot, holdout, simulated)
     start = _resumed(folder / CHECKPOINT, new)
     if start is None and arguments.resume:
         raise InputError("--resume: this run has no checkpoint; leave --resume out to begin it", path=folder)
     if start is None:
         start = new
-        checkpoint.save(folder / INITIAL, new)
-        (folder / LOG).unlink(missing_ok=True)
-    else:
-        cut_log(folder / LOG, start.position.step)
+        if first:
+            checkpoint.save(folder / INITIAL, new)
+            for name in (LOG, VALIDATION):
+                (folder / name).unlink(missing_ok=True)
+    elif first:
+        for name in (LOG, VALIDATION):
+            cut_log(folder / name, start.position.step)
         note(f"resuming {folder} at epoch {start.position.epoch}, step {start.position.step}")
+    ranks.wait_for_all()
     for name in simulated:
         note(f"SIMULATED, not measured: the profiles of {name}")
 
     began = time.monotonic()
-    finished = _train(start, reader, maker, folder, device, arguments.save_every, deadline)
+    finished = _train(start, Data(reader, maker, held_out), folder, device, arguments, deadline)
+    if not first:
+        return
     seconds = time.monotonic() - began
-    steps = read_log(folder / LOG)
+    steps, measured = read_log(folder / LOG), read_log(folder / VALIDATION)
     if steps:
-        plot(steps, folder / PLOT)
+        plot(steps, folder / PLOT, measured)
     summary = _summary(finished, steps, seconds, start.position.step, arguments.run)
-    about = {"config": config.as_dict(), "device": str(device), "versions": versions()}
-    write_json(folder / RECORD, {**summary, **about})
-    _tell(summary, folder, complete=finished.position.epoch >= config.epochs)
-
-
-def settings_of(arguments: argparse.Namespace) -> TrainConfig:
-    """Return the settings: what is given on the command line, else ``--quick``'s, else the defaults."""
-    names = TrainConfig().as_dict()
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    return TrainConfig(**{**(QUICK if arguments.quick else {}), **given})
+    about = {"config": config.as_dict(), "device": str(device), "ranks": ranks.world_size(), "versions": versions()}
+    write_json(folder / RECORD, {**summary, "validation": measured[-1] if measured else None, **about})
+    _tell(summary, measured, folder, config)
 
 
 def _run_folder(workspace: Workspace, name: str) -> Path:
@@ -158,36 +133,6 @@ def _run_folder(workspace: Workspace, name: str) -> Path:
     folder = workspace.runs / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _shards(
-    folder: Path,
-    snapshot: Snapshot,
-    config: TrainConfig,
-    excluded: np.ndarray[Any, np.dtype[np.int64]],
-    holdout: tuple[HeldOut, ...],
-) -> shards.ShardReader:
-    """Return the walks that this run needs; walk where they are missing or others are there."""
-    recipe = recipe_of(config)
-    wanted = recipe.walks(config)
-    starts = np.setdiff1d(recipe.starts(snapshot), excluded)
-    try:
-        reader = shards.ShardReader(folder, snapshot)
-        if (
-            reader.config == wanted
-            and reader.epochs == config.stored_epochs
-            and np.array_equal(reader.excluded, excluded)
-            and np.array_equal(np.unique(reader.read(0).starts), starts)
-        ):
-            return reader
-        note(f"{folder}: walks of other settings; walking again")
-    except ArtefactError as error:
-        note(f"{error}; walking now")
-    if len(starts) * wanted.walks_per_node < SMALLEST_BATCH:
-        raise InputError(f"{len(starts)} molecules are left to walk from; at least {SMALLEST_BATCH} walks are needed")
-    record = {item.name: asdict(item) for item in holdout}
-    shards.write(folder, snapshot, starts, wanted, epochs=config.stored_epochs, excluded=excluded, holdout=record)
-    return shards.ShardReader(folder, snapshot)
 
 
 def _new_checkpoint(
@@ -220,14 +165,14 @@ def _resumed(path: Path, wanted: Checkpoint) -> Checkpoint | None:
     """
     if not path.exists():
         return None
-    found = checkpoint.load(path)
+    found, settings = checkpoint.load(path), wanted.config.as_dict()
     for name, old, new in (
         ("snapshot", found.snapshot_id, wanted.snapshot_id),
         ("held-out data sets", found.holdout, wanted.holdout),
         ("list of feature spaces", found.specs, wanted.specs),
         ("scaling of features", found.scalers, wanted.scalers),
         ("choice of tautomers", found.tautomers, wanted.tautomers),
-        *((f"setting {key}", old, getattr(wanted.config, key)) for key, old in found.config.as_dict().items()),
+        *((f"setting {key}", old, settings[key]) for key, old in found.config.as_dict().items()),
     ):
         if old != new:
             was, now = (str(value)[:40] for value in (old, new))
@@ -239,27 +184,46 @@ def _resumed(path: Path, wanted: Checkpoint) -> Checkpoint | None:
 
 
 def _train(
-    start: Checkpoint,
-    reader: shards.ShardReader,
-    maker: BatchMaker,
-    folder: Path,
-    device: torch.device,
-    save_every: int,
-    deadline: float,
+    start: Checkpoint, data: Data, folder: Path, device: torch.device, arguments: argparse.Namespace, deadline: float
 ) -> Checkpoint:
-    with progress() as bar, (folder / LOG).open("a") as log:
-        task = bar.add_task("pretraining", total=steps_in(start.config, reader), completed=start.position.step)
+    config, steps = start.config, steps_in(start.config, data.reader)
+    earlier = [Validation(**line) for line in read_log(folder / VALIDATION)]
+    if ranks.rank():
+        return train(
+            start, data, folder, device, on_step=lambda _: None, on_validation=lambda _: None,
+            save_every=arguments.save_every, deadline=deadline, earlier=earlier, compiled=arguments.compile,
+        )  # fmt: skip
+    with ExitStack() as stack:
+        bar = stack.enter_context(progress())
+        log = stack.enter_context((folder / LOG).open("a"))
+        validation_log = stack.enter_context((folder / VALIDATION).open("a"))
+        curves = (
+            stack.enter_context(board(folder / "tensorboard", start.position.step)) if arguments.tensorboard else None
+        )
+        task = bar.add_task("pretraining", total=steps, completed=start.position.step)
+        pace = Pace(steps)
 
         def on_step(report: StepReport) -> None:
             log.write(as_line(report) + "\n")
             log.flush()
-            rate = report.molecules / report.seconds
-            text = f"epoch {report.epoch + 1}/{start.config.epochs}  loss {report.loss:.4f}  {rate:,.0f} molecules/s"
+            text = f"epoch {report.epoch + 1}/{config.epochs}  {pace.of(report)}"
             bar.update(task, advance=1, description=text)
             if bar.disable and report.step % 50 == 0:
                 note(f"step {report.step}: {text}")
+            if curves is not None:
+                curves.step(report)
 
-        return train(start, reader, maker, folder, device, on_step=on_step, save_every=save_every, deadline=deadline)
+        def on_validation(found: Validation) -> None:
+            validation_log.write(json.dumps(asdict(found)) + "\n")
+            validation_log.flush()
+            note(f"epoch {found.epoch + 1}: loss {found.loss:.4f} on {found.molecules:,} held-out molecules")
+            if curves is not None:
+                curves.validation(found)
+
+        return train(
+            start, data, folder, device, on_step=on_step, on_validation=on_validation,
+            save_every=arguments.save_every, deadline=deadline, earlier=earlier, compiled=arguments.compile,
+        )  # fmt: skip
 
 
 def _summary(
@@ -292,15 +256,26 @@ def _summary(
     }
 
 
-def _tell(summary: dict[str, Any], folder: Path, *, complete: bool) -> None:
+def _tell(summary: dict[str, Any], measured: list[dict[str, Any]], folder: Path, config: TrainConfig) -> None:
     if summary["loss_first_epoch"] is not None:
         rows = [("first epoch", summary["loss_first_epoch"]), ("last epoch", summary["loss_last_epoch"])]
         print_table("loss (mean over the epoch)", ["when", "nats"], rows)
+    if measured:
+        first, last = measured[0], measured[-1]
+        print_table(
+            f"on {last['molecules']:,} held-out molecules",
+            ["part", f"epoch {first['epoch'] + 1}", f"epoch {last['epoch'] + 1}"],
+            [(name, first["parts"][name], value) for name, value in last["parts"].items()],
+        )
     if summary["molecules_per_second"]:
         say(f"{summary['molecules_per_second']:,.0f} molecules/s, {summary['seconds']:.1f} s")
     for item in summary["holdout"]:
         say(f"held out: {item['molecules']:,} molecules of {item['name']}")
+    complete = summary["epochs"] >= config.epochs
+    stopped = not complete and config.patience and len(measured) == summary["epochs"] > config.patience
     state = "complete" if complete else "not complete; the same command goes on"
+    if stopped and is_over([Validation(**line) for line in measured], config):
+        state = f"stopped: no better loss on held-out molecules for {config.patience} epochs"
     say(f"run {summary['run']}: {summary['epochs']} epochs, {summary['steps']:,} steps, {state}")
     say(f"checkpoint {folder / CHECKPOINT}, model {summary['model_hash'][:16]}")
     say(f"log {folder / LOG}, plot {folder / PLOT}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +27,13 @@ class Loss:
         Scalar that is minimised.
     parts
         Scalars by name that are logged and shown; none need be a term of `total`.
+    weights
+        Of parts that are means: over how much, by name. Means over batches weigh a part by it, else by molecules.
     """
 
     total: Tensor
     parts: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Objective(nn.Module):
@@ -69,9 +72,13 @@ class Recipe:
         The molecules that they start from: node numbers, ascending. (Held-out molecules are taken out afterwards.)
     reads_sums
         Whether it reads the batch's W and T; making them is left out where it does not.
+    shares
+        Whether its loss of one rank's molecules is a share of the loss of all ranks' (their sum is the whole). Else it
+        is a mean over the rank's own molecules, and the loop weighs it by their number.
     """
 
     make: Callable[[TrainConfig, BatchMaker], Objective]
     walks: Callable[[TrainConfig], WalkConfig] = walks_of_settings
     starts: Callable[[Snapshot], npt.NDArray[np.int64]] = every_molecule
     reads_sums: bool = False
+    shares: bool = False

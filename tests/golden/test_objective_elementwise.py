@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from graphdb.schema import NodeType
 from learn.batches import Batch
 from learn.decoders import DecoderSpec
-from learn.encoder import GraphBatch
-from learn.objectives.infoalign import InfoAlign, kl, reconstruction
+from learn.graph_batch import GraphBatch
+from learn.objectives.infoalign import InfoAlign, kl, kl_sample, kl_terms, reconstruction
+from learn.spaces import Sums
 
 B, L, D = 7, 4, 23
 
@@ -94,6 +95,15 @@ def test_kl_is_zero_for_a_standard_normal_and_finite_for_the_smallest_sigma() ->
     assert torch.isfinite(sigma.grad).all()
 
 
+def test_one_sample_of_the_kl_has_the_closed_form_as_its_mean() -> None:
+    generator = torch.Generator().manual_seed(3)
+    mu = torch.randn(4, 7, generator=generator, dtype=torch.float64)
+    sigma = torch.rand(4, 7, generator=generator, dtype=torch.float64) + 0.2
+    samples = [kl_sample(mu, sigma, torch.randn(4, 7, generator=generator, dtype=torch.float64)) for _ in range(20_000)]
+    found, error = torch.stack(samples).mean(0), torch.stack(samples).std(0) / 20_000**0.5
+    assert ((found - kl_terms(mu, sigma)).abs() < 5 * error).all()
+
+
 class _Given(torch.nn.Module):
     """Gives what it was made with, whatever it is asked."""
 
@@ -101,7 +111,7 @@ class _Given(torch.nn.Module):
         super().__init__()
         self.given, self.specs = given, specs
 
-    def forward(self, _: object) -> object:
+    def forward(self, *_: object) -> object:
         return self.given
 
 
@@ -113,9 +123,9 @@ def test_loss_is_the_sum_over_spaces_plus_beta_times_kl() -> None:
     objective = InfoAlign(specs, dropout=0.5, beta=0.125, latent="mean")
     objective.decoders = _Given([logits, -logits], specs)
     graphs = GraphBatch(torch.zeros(0, 9), torch.zeros(2, 0), torch.zeros(0, 3), torch.zeros(0), B)
+    both = Sums(torch.arange(B), weight, sums, torch.tensor(1.0))
     result = objective(
-        _Given((mu, sigma)),
-        Batch(graphs, torch.arange(B), torch.zeros(B, 1), torch.ones(B, 1), (weight, weight), (sums, sums)),
+        _Given((mu, sigma)), Batch(graphs, torch.arange(B), torch.zeros(B, 1), torch.ones(B, 1), (both, both))
     )
     parts = [reconstruction(sign * logits, weight, sums).item() for sign in (1, -1)]
     divergence = kl(mu, sigma).item()

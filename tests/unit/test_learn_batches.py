@@ -16,7 +16,7 @@ from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks import WalkConfig, Walks, sample
-from learn.batches import BatchMaker, scaler_id
+from learn.batches import Batch, BatchMaker, scaler_id
 
 SIZE = Size(molecules=30, genes=6, profiles=12, atoms=(2, 6), bits=37, features=11)
 CPU = torch.device("cpu")
@@ -39,11 +39,21 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     return Parts(tmp_path_factory.mktemp("synthetic"))
 
 
+def dense(batch: Batch, at: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return W and T (B, D) of one feature space, zero where it was not met."""
+    sums = batch.sums[at]
+    whole = torch.zeros(2, batch.graphs.size, sums.weights.shape[1])
+    whole[0, sums.rows], whole[1, sums.rows] = sums.weights, sums.targets
+    return whole[0], whole[1]
+
+
 def test_sums_are_those_of_a_loop_over_all_positions(parts: Parts) -> None:
     walks = parts.walks()
     batch = parts.maker.make(walks)
     met = set()
-    for spec, weights, targets in zip(parts.maker.specs, batch.weight_sums, batch.target_sums, strict=True):
+    for at, spec in enumerate(parts.maker.specs):
+        weights, targets = dense(batch, at)
+        cells = 0
         space = parts.features.space(spec.node_type, spec.feature_space)
         row_of = {key: row for row, key in enumerate(space.keys)}
         scaled = space.scaled()
@@ -56,10 +66,12 @@ def test_sums_are_those_of_a_loop_over_all_positions(parts: Parts) -> None:
                 observed = ~np.isnan(target)
                 expected_w[b, observed] += alpha
                 expected_t[b, observed] += alpha * target[observed]
+                cells += int(observed.sum())
                 met.add((spec.node_type, bool(observed.all())))
         assert weights.shape == targets.shape == expected_w.shape
         np.testing.assert_allclose(weights.numpy(), expected_w, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(targets.numpy(), expected_t, rtol=1e-5, atol=1e-6)
+        assert float(batch.sums[at].observed) == cells
     # The walks of this test met every node type, and genes that were measured in part.
     assert {node_type for node_type, _ in met} == set(NodeType)
     assert (NodeType.GENE, False) in met
@@ -71,9 +83,9 @@ def test_the_start_decodes_its_own_fingerprint_with_weight_one(parts: Parts) -> 
     space = parts.features.space(NodeType.MOLECULE, parts.maker.specs[0].feature_space)
     own = space.scaled(space.index_of(parts.snapshot.keys[start]))
     assert parts.maker.specs[0].node_type is NodeType.MOLECULE
-    np.testing.assert_array_equal(batch.target_sums[0], own)
-    np.testing.assert_array_equal(batch.weight_sums[0], np.ones_like(own))
-    assert all((weights == 0).all() for weights in batch.weight_sums[1:])
+    np.testing.assert_array_equal(batch.sums[0].targets, own)
+    np.testing.assert_array_equal(batch.sums[0].weights, np.ones_like(own))
+    assert all(len(sums.rows) == 0 for sums in batch.sums[1:])
 
 
 def test_a_node_that_is_met_twice_counts_twice(parts: Parts) -> None:
@@ -85,9 +97,9 @@ def test_a_node_that_is_met_twice_counts_twice(parts: Parts) -> None:
     space = parts.features.space(NodeType.GENE, parts.maker.specs[at].feature_space)
     target = space.scaled(space.index_of(parts.snapshot.keys[[gene]]))[0]
     observed = ~np.isnan(target)
-    np.testing.assert_allclose(batch.weight_sums[at][0], 0.75 * observed)
-    np.testing.assert_allclose(batch.target_sums[at][0], 0.75 * np.nan_to_num(target), rtol=1e-6)
-    np.testing.assert_allclose(batch.weight_sums[0], 1.5)
+    np.testing.assert_allclose(dense(batch, at)[0][0], 0.75 * observed)
+    np.testing.assert_allclose(dense(batch, at)[1][0], 0.75 * np.nan_to_num(target), rtol=1e-6)
+    np.testing.assert_allclose(batch.sums[0].weights, 1.5)
 
 
 def test_molecules_stand_in_the_order_of_the_walks_with_shifted_bonds(parts: Parts) -> None:

@@ -13,7 +13,8 @@ from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES, Mole
 from graphdb.schema import NodeType
 from learn.batches import to_graph_batch
 from learn.decoders import Decoders, DecoderSpec
-from learn.encoder import Encoder, GraphBatch
+from learn.encoder import Encoder
+from learn.graph_batch import GraphBatch
 
 CPU = torch.device("cpu")
 

@@ -15,6 +15,7 @@ import torch
 from benchmarks.synthetic import Size, make_workspace
 from graphdb.console import run
 from graphdb.errors import ArtefactError, InputError
+from graphdb.feature_store import FeatureStore
 from graphdb.files import read_json, sha256
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.schema import NodeType
@@ -22,12 +23,16 @@ from graphdb.snapshot import Snapshot
 from graphdb.walks import WalkConfig, shards
 from graphdb.workspace import Workspace
 from learn import loop, pretrain
+from learn.batches import BatchMaker
 from learn.checkpoint import load
 from learn.config import QUICK, TrainConfig
 from learn.log import cut_log, read_log, smooth
+from learn.objectives import recipe_of
 from learn.objectives.base import Loss
 from learn.objectives.infoalign import InfoAlign
+from learn.validation import chosen
 
+CPU = torch.device("cpu")
 SIZE = Size(molecules=21, genes=5, profiles=8, atoms=(2, 6), bits=32, features=9)
 SHORT = ("--epochs", "2", "--batch-size", "5", "--layers", "2", "--walk-epochs", "2", "--device", "cpu")
 
@@ -330,3 +335,81 @@ def test_clipping_bounds_the_gradients(workspace: Workspace, monkeypatch: pytest
     train(workspace, "--clip", "0.01")
     assert norms
     assert max(norms) <= 0.01 * (1 + 1e-4)
+
+
+def test_the_loss_on_held_out_molecules_is_measured_and_they_are_on_no_walk(workspace: Workspace) -> None:
+    folder = train(workspace, "--validation", "0.3", "--tensorboard")
+    measured = read_log(folder / "validation.jsonl")
+    assert [(found["epoch"], found["molecules"]) for found in measured] == [(0, 6), (1, 6)]
+    snapshot = Snapshot.load(workspace.snapshot)
+    molecules = snapshot.nodes(NodeType.MOLECULE)
+    unseen = molecules[chosen(snapshot.keys[molecules], 0.3, 0)]
+    trained = shards.ShardReader(workspace.shards)
+    held_out = shards.ShardReader(workspace.root / "shards-validation")
+    assert sorted(held_out.read(0).starts.tolist()) == unseen.tolist()
+    assert not any(np.isin(trained.read(epoch).nodes, unseen).any() for epoch in range(trained.epochs))
+    # What is logged is what the checkpoint's networks give, in eval mode.
+    kept = load(folder / "checkpoint.pt")
+    maker = BatchMaker(
+        snapshot, FeatureStore.open(workspace.features), MoleculeGraphs.load(workspace.molecule_graphs), CPU
+    )
+    objective = recipe_of(kept.config).make(kept.config, maker).eval()
+    objective.load_state_dict(dict(kept.objective_state))
+    with torch.no_grad():
+        result = objective(kept.encoder(), maker.make(held_out.read(0)))
+    assert measured[-1]["loss"] == pytest.approx(float(result.total), rel=1e-5)
+    assert measured[-1]["parts"] == pytest.approx({name: float(x) for name, x in result.parts.items()}, rel=1e-5)
+    assert any((folder / "tensorboard").iterdir())
+
+
+def test_training_stops_when_the_held_out_loss_no_longer_falls(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("--epochs", "30", "--batch-size", "7", "--layers", "1", "--walk-epochs", "1", "--lr", "0.05")
+    folder = train(workspace, "--validation", "0.3", "--patience", "2", settings=settings)
+    losses = [found["loss"] for found in read_log(folder / "validation.jsonl")]
+    assert len(losses) < 30
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2
+    assert "stopped: no better loss on held-out molecules for 2 epochs" in capsys.readouterr().out
+    # Asked again it knows that it is over.
+    train(workspace, "--validation", "0.3", "--patience", "2", settings=settings)
+    assert [found["loss"] for found in read_log(folder / "validation.jsonl")] == losses
+
+
+def test_ablations_leave_out_what_they_name(workspace: Workspace) -> None:
+    folder = train(workspace, "--without", "Gene", "--without", "synthetic-expression", "--without-edges", "TARGETS")
+    kept = load(folder / "checkpoint.pt")
+    assert [str(spec.node_type) for spec in kept.specs] == ["Molecule", "Morphology"]
+    assert kept.config.without == ("Gene", "synthetic-expression")
+    assert kept.config.walks.edge_types is not None
+    assert "TARGETS" not in kept.config.walks.edge_types
+    with pytest.raises(ArtefactError, match="no feature space is left"):
+        train(workspace, *(word for node_type in NodeType for word in ("--without", str(node_type))), "--run", "none")
+
+
+def test_profiles_differ_where_the_reference_departs_from_the_paper(workspace: Workspace) -> None:
+    def settings(*words: str) -> TrainConfig:
+        return pretrain.settings_of(pretrain.build_parser().parse_args(words))
+
+    assert settings("--profile", "paper") == TrainConfig()
+    reference = settings("--profile", "reference")
+    assert (reference.ce_mean, reference.kl) == ("plain", "sample")
+    assert settings("--profile", "reference", "--kl", "closed").kl == "closed"
+    runs = [train(workspace, "--profile", name, "--run", name) for name in ("paper", "reference")]
+    first = [read_log(folder / "log.jsonl")[0]["parts"] for folder in runs]
+    # The same cells, divided by their number in place of their weights, which are at most 1.
+    assert all(first[1][name] <= first[0][name] * (1 + 1e-6) for name in first[0] if name != "kl")
+    assert first[1] != first[0]
+
+
+@pytest.mark.slow
+def test_a_compiled_step_trains_the_same(workspace: Workspace) -> None:
+    if shutil.which("c++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    settings = (*SHORT, "--dropout", "0")
+    plain, compiled = (
+        train(workspace, "--run", name, *more, settings=settings)
+        for name, more in (("plain", ()), ("compiled", ("--compile",)))
+    )
+    losses = [[step["loss"] for step in read_log(folder / "log.jsonl")] for folder in (plain, compiled)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
