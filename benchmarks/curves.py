@@ -28,7 +28,7 @@ def loss_curve(maker: BatchMaker, walks: Walks, config: TrainConfig, device: tor
     """Return the losses of `steps` steps with the settings `config`, from the weights of its seed."""
     encoder, objective = build(config, maker, device)
     networks = nn.ModuleList([encoder, objective]).train()
-    optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    optimizer = torch.optim.Adam(networks.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
     losses = []
     batches = max(1, len(walks) // config.batch_size)
     for number in range(steps):
@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Train twice, and write both curves."""
     device = resolve_device(arguments.device)
+    torch.use_deterministic_algorithms(device.type == "cpu")
     parts = Parts(arguments.workspace)
     maker = parts.maker(device)
     plain = TrainConfig(batch_size=arguments.batch_size, dropout=arguments.dropout)

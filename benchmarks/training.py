@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.matrices import wait
 from benchmarks.processes import peak_mib
@@ -63,9 +64,10 @@ class Clock:
 
 
 class System(Protocol):
-    """What is measured: networks, and a loss of the next batch."""
+    """What is measured: networks, their optimizer, and a loss of the next batch."""
 
     networks: nn.Module
+    optimizer: torch.optim.Optimizer
 
     def next_batch(self) -> Any:
         """Return the next batch, on the device."""
@@ -103,7 +105,11 @@ class Published:
         path = DensePath(parts.snapshot, parts.features, parts.molecules, parts.walks, device)
         self._batches = path.batches(batch_size)
         self._model = PublishedModel(path.dimensions).to(device)
-        self.networks: nn.Module = self._model
+        self.networks: nn.Module = self._model.train()
+        config = TrainConfig()
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self._model.parameters(), lr=config.lr, weight_decay=config.weight_decay
+        )
 
     def next_batch(self) -> Any:
         """Return the next batch."""
@@ -132,11 +138,15 @@ class Ours:
         # As `learn.pretrain` does.
         torch.use_deterministic_algorithms(device.type == "cpu")
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.set_float32_matmul_precision("high")
         self._config, self._device = config, device
         self._maker = parts.maker(device)
         self._walks, self._size, self._at = parts.walks, batch_size, 0
         self._encoder, self._objective = build(config, self._maker, device)
-        self.networks: nn.Module = nn.ModuleList([self._encoder, self._objective])
+        self.networks: nn.Module = nn.ModuleList([self._encoder, self._objective]).train()
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self.networks.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
         self._forward: Callable[..., Any] = self._objective
         if compiler:
             self._forward = torch.compile(self._objective, dynamic=True, backend=compiler)
@@ -180,7 +190,7 @@ class Ours:
         return total
 
 
-def step(system: System, optimizer: torch.optim.Optimizer, clock: Clock) -> float:
+def step(system: System, clock: Clock) -> float:
     """Do one step and return its loss."""
     with clock.stage(BATCH):
         batch = system.next_batch()
@@ -189,10 +199,10 @@ def step(system: System, optimizer: torch.optim.Optimizer, clock: Clock) -> floa
     if not math.isfinite(loss):
         raise InputError(f"the loss is {loss}")
     with clock.stage(BACKWARD):
-        optimizer.zero_grad(set_to_none=True)
+        system.optimizer.zero_grad(set_to_none=True)
         total.backward()
     with clock.stage(ADAM):
-        optimizer.step()
+        system.optimizer.step()
     return loss
 
 
@@ -200,8 +210,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what the steps of one system cost."""
     device = resolve_device(arguments.device)
     if arguments.tf32:
-        torch.backends.cuda.matmul.allow_tf32 = True
-        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")
     parts = Parts(arguments.workspace)
     size = arguments.batch_size
     if size > len(parts.walks):
@@ -212,26 +221,26 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         system = Published(parts, size, device)
     else:
         system = Ours(parts, size, config, device, arguments.compile, arguments.resident)
-    system.networks.train()
-    optimizer = torch.optim.Adam(system.networks.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     loaded_mib = peak_mib()
 
     quiet = Clock(device, on=False)
-    losses = [step(system, optimizer, quiet) for _ in range(arguments.warm)]
+    losses = [step(system, quiet) for _ in range(arguments.warm)]
     wait(device)
     # On a CPU nothing overlaps, so the clock costs nothing; on a GPU the split is of steps of its own.
     clock = Clock(device, on=device.type == "cpu" and not arguments.compile)
     began, began_at = time.perf_counter(), time.time()
     while (took := time.perf_counter() - began) < arguments.seconds and len(losses) - arguments.warm < arguments.steps:
-        losses.append(step(system, optimizer, clock))
+        losses.append(step(system, clock))
         wait(device)
     ended_at = time.time()
     steps = split_steps = len(losses) - arguments.warm
     if device.type != "cpu" and not arguments.compile:
         clock, split_steps = Clock(device, on=True), 10
-        losses += [step(system, optimizer, clock) for _ in range(split_steps)]
+        losses += [step(system, clock) for _ in range(split_steps)]
+    peak = peak_mib()
+    flops = None if arguments.compile else _operations(system, quiet) / size
     if arguments.profile:
-        _profile(arguments.profile, lambda: step(system, optimizer, quiet), device)
+        _profile(arguments.profile, lambda: step(system, quiet), device)
     cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if cuda else "cpu",
@@ -239,7 +248,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "molecules_per_second": steps * size / took,
         "step_ms": 1000 * took / steps,
         "split_ms": {stage: 1000 * clock.seconds[stage] / split_steps for stage in STAGES} if clock.seconds else None,
-        "peak_mib": peak_mib(),
+        "peak_mib": peak,
+        "flops_per_molecule": flops,
         "loaded_mib": loaded_mib,
         "cuda_peak_mib": torch.cuda.max_memory_allocated(device) / 2**20 if cuda else None,
         "steps": steps,
@@ -251,6 +261,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "nodes": parts.snapshot.number_of_nodes,
         "molecules": len(parts.molecules),
     }
+
+
+def _operations(system: System, clock: Clock) -> int:
+    """Return the floating-point operations of the matrix products of a further step, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        step(system, clock)
+    return int(counter.get_total_flops())
 
 
 def _profile(path: Path, one: Callable[[], object], device: torch.device) -> None:
