@@ -66,10 +66,10 @@ STAGES = (
 GRAPH_BUDGET, TESTS_BUDGET = 90.0, 55.0
 
 QUICK_STAGES = (
-    Stage("float32", (), 200),
-    Stage("bfloat16", ("--precision", "bfloat16"), 200),
+    Stage("float32", (), 400),
+    Stage("bfloat16", ("--precision", "bfloat16"), 400),
     # The tracing of "inductor" without its compiler, which takes a minute.
-    Stage("bfloat16, compiled", ("--precision", "bfloat16", "--compile", "eager"), 200),
+    Stage("bfloat16, compiled", ("--precision", "bfloat16", "--compile", "eager"), 400),
 )
 
 
