@@ -10,7 +10,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "report", "run_all", "synthetic"}
+NOT_BENCHMARKS = {
+    "__init__",
+    "curves",
+    "gpu",
+    "matrices",
+    "paper_scale",
+    "processes",
+    "published",
+    "report",
+    "run_all",
+    "synthetic",
+    "training",
+}
+"""Files that others use; `gpu` measures on another machine (``benchmarks/gpu.sh``)."""
 
 
 def main() -> int:

@@ -11,14 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import replacing_file, versions
-from graphdb.schema import NodeType
+from graphdb.schema import FINGERPRINT_SPACE, NodeType
 from learn.config import TrainConfig
 from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
@@ -26,6 +26,8 @@ from learn.objectives import recipe_of
 
 KIND = "infoalign-checkpoint"
 SCHEMA = 3
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -231,16 +233,52 @@ def load_published(path: Path | str) -> Encoder:
     ArtefactError
         If a weight is missing, unknown or of another shape; the message names it.
     """
-    content = _read(Path(path))
-    found = content.get("model_state_dict", content.get("state_dict", content))
     state = {
         name: tensor
-        for name, tensor in found.items()
+        for name, tensor in _published_state(path).items()
         if not re.match(r"(decoder_list|graph_encoder\.bond_encoder)\.", name)
     }
     layers = len({name.split(".")[2] for name in state if name.startswith("graph_encoder.convs.")})
-    encoder = Encoder(max(1, layers))
-    expected = encoder.state_dict()
+    return _filled(Encoder(max(1, layers)), state, path)
+
+
+PUBLISHED_SPACES: tuple[DecoderSpec, ...] = (
+    DecoderSpec(NodeType.MOLECULE, FINGERPRINT_SPACE, 1024),
+    DecoderSpec(NodeType.GENE, "crispr-1111", 1111),
+    DecoderSpec(NodeType.GENE, "orf-862", 862),
+    DecoderSpec(NodeType.MORPHOLOGY, "bray-1783", 1783),
+    DecoderSpec(NodeType.MORPHOLOGY, "jump-966", 966),
+    DecoderSpec(NodeType.EXPRESSION, "l1000-978", 978),
+)
+"""What the decoders of the authors' release rebuild, in their order (method, section 4)."""
+
+
+def load_published_decoders(path: Path | str) -> Decoders:
+    """Read the decoders of a checkpoint in the layout of the authors' release, in eval mode.
+
+    Returns
+    -------
+    Decoders
+        Of `PUBLISHED_SPACES`: they turn a latent (B, 300) into logits (B, D) of every space.
+
+    Raises
+    ------
+    ArtefactError
+        If a weight is missing, unknown or of another shape; the message names it.
+    """
+    state = {name: tensor for name, tensor in _published_state(path).items() if name.startswith("decoder_list.")}
+    return _filled(Decoders(PUBLISHED_SPACES, TrainConfig().dropout), state, path)
+
+
+def _published_state(path: Path | str) -> Mapping[str, Any]:
+    content = _read(Path(path))
+    state: Mapping[str, Any] = content.get("model_state_dict", content.get("state_dict", content))
+    return state
+
+
+def _filled(module: Network, state: Mapping[str, Any], path: Path | str) -> Network:
+    """Return `module` with the weights `state`, in eval mode; an `ArtefactError` names a weight that does not fit."""
+    expected = module.state_dict()
     for name, tensor in expected.items():
         if name not in state:
             raise ArtefactError(f"{path}: the weight {name} {tuple(tensor.shape)} is missing")
@@ -250,8 +288,8 @@ def load_published(path: Path | str) -> Encoder:
     unknown = sorted(set(state) - set(expected))
     if unknown:
         raise ArtefactError(f"{path}: unknown weight {unknown[0]}")
-    encoder.load_state_dict(state)
-    return encoder.eval()
+    module.load_state_dict(dict(state))
+    return module.eval()
 
 
 def _read(path: Path) -> dict[str, Any]:
