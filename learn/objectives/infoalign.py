@@ -108,7 +108,7 @@ def reconstruction(
     """
     total_weight = weight_sum.sum() if total_weight is None else total_weight
     cross_entropy = (weight_sum * F.softplus(logits) - target_sum * logits).sum()
-    return cross_entropy / total_weight.clamp_min(torch.finfo(logits.dtype).tiny)
+    return cross_entropy / total_weight.clamp_min(torch.finfo(total_weight.dtype).tiny)
 
 
 def kl(mu: Tensor, sigma: Tensor) -> Tensor:
