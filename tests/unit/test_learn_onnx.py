@@ -124,7 +124,7 @@ def test_the_documents_code_gives_the_embeddings(
     (tmp_path / "encoder.onnx").write_bytes(file.read_bytes())
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(code, names)  # noqa: S102 - the code of this repository's own document
+    exec(code, names)
     assert capsys.readouterr().out == f"(4, 300) {model.model_hash}\n"
     texts = ["CC(=O)Oc1ccccc1C(=O)O", "CCO", "C", "CC(=O)[O-].[Na+]"]
     expected = encode(texts, replace(model), device="cpu")
