@@ -34,7 +34,7 @@ MEGABYTES = 30
 
 
 def chains(n: int) -> str:
-    """Return n different chains of twelve atoms, a line each: what a batch takes must not depend on how many there are."""
+    """Return n different chains of twelve atoms, a line each: equal sizes, so that batches take the same memory."""
     digits = np.array(list("CNO"))[np.arange(n)[:, None] // 3 ** np.arange(10) % 3]
     return "".join(f"C{''.join(row)}C\n" for row in digits)
 
