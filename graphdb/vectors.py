@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,33 @@ def published_models(store: GraphStore) -> list[str]:
         f"MATCH (n:{_LABEL}) WHERE n.embedding IS NOT NULL RETURN DISTINCT coalesce(n.embedding_model, '') AS model"
     )
     return sorted(str(row["model"]) for row in rows)
+
+
+class Published(NamedTuple):
+    """What a graph holds of embeddings.
+
+    Attributes
+    ----------
+    models
+        Hashes of the models that they are of, sorted.
+    molecules, embedded
+        How many molecules there are, and how many of them have one.
+    """
+
+    models: tuple[str, ...]
+    molecules: int
+    embedded: int
+
+    @property
+    def missing(self) -> int:
+        """How many molecules have none."""
+        return self.molecules - self.embedded
+
+
+def published_state(store: GraphStore) -> Published:
+    """Return what the graph holds of embeddings."""
+    row = store.read(f"MATCH (n:{_LABEL}) RETURN count(n) AS molecules, count(n.embedding) AS embedded")[0]
+    return Published(tuple(published_models(store)), row["molecules"], row["embedded"])
 
 
 def published(store: GraphStore, model: str) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:

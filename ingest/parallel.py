@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +21,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 15
+AHEAD = 3
+"""Batches a process that `stream_batches` keeps in memory: one that is worked on, one that waits, one that is done."""
+DIED = (
+    "a worker process died (out of memory, killed, or started from a script without "
+    "`if __name__ == '__main__':`); run again, with fewer processes if memory is short"
+)
 
 _shared: ContextVar[list[ProcessPoolExecutor] | None] = ContextVar("shared workers", default=None)
 
@@ -79,10 +87,56 @@ def map_batches(
         with _workers(processes) as pool:
             return list(pool.map(function, batches))
     except BrokenProcessPool:
-        raise InfoAlignError(
-            "a worker process died (out of memory, killed, or started from a script without "
-            "`if __name__ == '__main__':`); run again, with fewer processes if memory is short"
-        ) from None
+        raise InfoAlignError(DIED) from None
+
+
+def stream_batches(
+    function: Callable[[Item], Result],
+    batches: Iterable[Item],
+    *,
+    in_process: int = 1,
+    processes: int | None = None,
+) -> Iterator[Result]:
+    """Apply `function` to batches as they come and yield the results in order, while others are worked on.
+
+    Memory holds `AHEAD` batches a process, however many there are.
+
+    Parameters
+    ----------
+    function
+        A function of a module (other processes find it by name).
+    batches
+        Are taken one by one, as there is room.
+    in_process
+        Up to this many batches the work is done right here: starting processes would take longer.
+    processes
+        Number of processes on this machine; None: one a core.
+
+    Raises
+    ------
+    InfoAlignError
+        If a worker dies.
+    """
+    remaining = iter(batches)
+    first = list(itertools.islice(remaining, in_process + 1))
+    if len(first) <= in_process or processes == 1:
+        yield from map(function, itertools.chain(first, remaining))
+        return
+    try:
+        with _workers(processes) as pool:
+            waiting: deque[Future[Result]] = deque()
+            try:
+                for batch in itertools.chain(first, remaining):
+                    waiting.append(pool.submit(function, batch))
+                    if len(waiting) >= AHEAD * (processes or processors()):
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+    except BrokenProcessPool:
+        raise InfoAlignError(DIED) from None
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb import connect
-from graphdb.console import run, say
+from graphdb.console import note, run, say
 from graphdb.vectors import publish as publish_vectors
+from graphdb.vectors import published_models, published_state
 from graphdb.workspace import Workspace
 
 
@@ -20,8 +21,17 @@ def publish(inchikeys: Sequence[str], vectors: npt.NDArray[np.float32], model: s
     """Write embeddings (n, 300) and the hash of their model to the Molecule nodes, and say how many there were."""
     began = time.perf_counter()
     with connect() as store:
+        former = [each[:16] or "unknown" for each in published_models(store) if each != model]
         count = publish_vectors(store, inchikeys, vectors, model)
-        say(f"{count:,} embeddings published to {store.uri}, model {model[:16]} ({time.perf_counter() - began:.1f} s)")
+        instead = f", in place of {', '.join(former)}" if former else ""
+        seconds = time.perf_counter() - began
+        say(f"{count:,} embeddings published to {store.uri}, model {model[:16]}{instead} ({seconds:.1f} s)")
+        state = published_state(store)
+    if state.missing:
+        note(
+            f"{state.missing:,} of {state.molecules:,} molecules of the graph have no embedding: what was encoded is "
+            "another state of the graph; run python -m ingest.all, then python -m learn.encode --graph --publish"
+        )
     return count
 
 
@@ -34,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> None:
     """Publish what `learn.encode` has written."""
-    from learn.encode import read_embeddings
+    from learn.embedding_file import read_embeddings
 
     keys, vectors, model = read_embeddings(arguments.embeddings or Workspace.default().embeddings)
     known = np.isfinite(vectors).all(axis=1)

@@ -15,7 +15,7 @@ from graphdb.errors import InputError
 from graphdb.workspace import Workspace
 from learn.checkpoint import load
 from learn.device import resolve_device
-from learn.encode import encode
+from learn.encode import BATCH_SIZE, Precision, encode
 from learn.runs import newest_checkpoint
 
 Floats = npt.NDArray[np.float32]
@@ -33,6 +33,8 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         File of a checkpoint; None: that of the newest run in the workspace.
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
+    precision, batch_size
+        See `learn.encode.Options`.
     invalid
         What a SMILES that cannot be used becomes: a row of NaN (``"nan"``), or an `InputError` (``"error"``).
 
@@ -53,10 +55,14 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         checkpoint: Path | str | None = None,
         device: str = "auto",
         invalid: Literal["nan", "error"] = "nan",
+        precision: Precision = "float32",
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self.checkpoint = checkpoint
         self.device = device
         self.invalid = invalid
+        self.precision = precision
+        self.batch_size = batch_size
 
     def fit(self, X: Iterable[str], y: object = None) -> InfoAlignTransformer:  # noqa: ARG002  # scikit-learn's signature
         """Find the checkpoint.
@@ -71,12 +77,18 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         InputError
-            If `X` is not a list of texts, `invalid` or `device` is no known choice, or no run has a checkpoint.
+            If `X` is not a list of texts, a parameter is no known choice, or no run has a checkpoint (the message names
+            the command that makes one).
         ArtefactError
             If the checkpoint is missing or damaged.
         """
         if self.invalid not in ("nan", "error"):
             raise InputError(f"invalid: expected 'nan' or 'error', got {self.invalid!r}")
+        if self.precision not in ("float32", "bfloat16") or self.batch_size < 1:
+            raise InputError(
+                f"precision must be float32 or bfloat16 and batch_size at least 1, got {self.precision!r} and "
+                f"{self.batch_size!r}"
+            )
         _texts(X)
         resolve_device(self.device)
         path = newest_checkpoint(Workspace.default()) if self.checkpoint is None else Path(self.checkpoint)
@@ -94,7 +106,13 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         """
         check_is_fitted(self)
         smiles = _texts(X)
-        embeddings = encode(smiles, self.checkpoint_, device=self.device)
+        embeddings = encode(
+            smiles,
+            self.checkpoint_,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+        )
         if self.invalid == "error":
             wrong = np.flatnonzero(np.isnan(embeddings).any(axis=1))
             if wrong.size:
@@ -108,6 +126,7 @@ class InfoAlignTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.requires_fit = True
+        tags.transformer_tags.preserves_dtype = []  # embeddings are float32, whatever texts are
         return tags
 
 

@@ -152,6 +152,13 @@ def _encode(smiles: str, model: str) -> npt.NDArray[np.float32]:
     return vector
 
 
+def _stale(store: GraphStore) -> str | None:
+    """Say in one line what is out of date about the graph's embeddings; None: nothing."""
+    from learn.stale import note_of
+
+    return note_of(store, Workspace.default())
+
+
 def _nearest_by_fingerprint(store: GraphStore, query: Query, k: int) -> list[tuple[str, float]]:
     features = FeatureStore.open(Workspace.default().features)
     meta = read_meta(store)
@@ -210,6 +217,9 @@ def main(arguments: argparse.Namespace) -> None:
                 if arguments.by != "both" or str(error) != NOT_PUBLISHED:
                     raise
                 note(NOT_PUBLISHED)
+        stale = _stale(store) if "embedding" in tables else None
+        if stale is not None:
+            note(stale)
     if arguments.json:
         about = {"inchikey": query.inchikey, "name": query.name, "in_graph": query.in_graph}
         say(render.json_text({"query": about, **{by: render.records(table) for by, table in tables.items()}}))

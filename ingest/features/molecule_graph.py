@@ -8,9 +8,10 @@ index. PyTorch Geometric's ``from_smiles`` numbers the same nine and three featu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,6 @@ from graphdb.molecule_graphs import MoleculeGraphs
 from ingest.features.fingerprints import BATCH, IN_PROCESS, parse
 from ingest.parallel import map_batches
 
-Integer = TypeVar("Integer", bound=np.integer[Any])
-
 # List sizes 119 5 12 12 10 6 6 2 2 and 5 6 2, the last index of the long ones standing for everything else.
 _OTHER_ATOM = 118  # atomic number z has index z - 1
 _OTHER_DEGREE = 11
@@ -30,40 +29,54 @@ _OTHER_CHARGE = 11  # charge c has index c + 5
 _OTHER_HYDROGENS = 9
 _OTHER_RADICALS = 5
 
-_CHIRALITY = {
-    Chem.ChiralType.CHI_UNSPECIFIED: 0,
-    Chem.ChiralType.CHI_TETRAHEDRAL_CW: 1,
-    Chem.ChiralType.CHI_TETRAHEDRAL_CCW: 2,
-    Chem.ChiralType.CHI_OTHER: 3,
-}
-_OTHER_CHIRALITY = 4
 
-_HYBRIDISATION = {
-    Chem.HybridizationType.SP: 0,
-    Chem.HybridizationType.SP2: 1,
-    Chem.HybridizationType.SP3: 2,
-    Chem.HybridizationType.SP3D: 3,
-    Chem.HybridizationType.SP3D2: 4,
-}
-_OTHER_HYBRIDISATION = 5
+def _by_number(values: Mapping[Any, int], other: int) -> npt.NDArray[np.uint8]:
+    """Return a table from RDKit's numbers of an enumeration to indices of OGB's list."""
+    table = np.full(256, other, dtype=np.uint8)
+    for value, index in values.items():
+        table[int(value)] = index
+    return table
 
-_BOND_TYPE = {
-    Chem.BondType.SINGLE: 0,
-    Chem.BondType.DOUBLE: 1,
-    Chem.BondType.TRIPLE: 2,
-    Chem.BondType.AROMATIC: 3,
-}
-_OTHER_BOND_TYPE = 4
 
-_STEREO = {
-    Chem.BondStereo.STEREONONE: 0,
-    Chem.BondStereo.STEREOZ: 1,
-    Chem.BondStereo.STEREOE: 2,
-    Chem.BondStereo.STEREOCIS: 3,
-    Chem.BondStereo.STEREOTRANS: 4,
-    Chem.BondStereo.STEREOANY: 5,
-}
-_OTHER_STEREO = 5  # atropisomers, which OGB does not know and refuses
+_CHIRALITY = _by_number(
+    {
+        Chem.ChiralType.CHI_UNSPECIFIED: 0,
+        Chem.ChiralType.CHI_TETRAHEDRAL_CW: 1,
+        Chem.ChiralType.CHI_TETRAHEDRAL_CCW: 2,
+        Chem.ChiralType.CHI_OTHER: 3,
+    },
+    other=4,
+)
+_HYBRIDISATION = _by_number(
+    {
+        Chem.HybridizationType.SP: 0,
+        Chem.HybridizationType.SP2: 1,
+        Chem.HybridizationType.SP3: 2,
+        Chem.HybridizationType.SP3D: 3,
+        Chem.HybridizationType.SP3D2: 4,
+    },
+    other=5,
+)
+_BOND_TYPE = _by_number(
+    {
+        Chem.BondType.SINGLE: 0,
+        Chem.BondType.DOUBLE: 1,
+        Chem.BondType.TRIPLE: 2,
+        Chem.BondType.AROMATIC: 3,
+    },
+    other=4,
+)
+_STEREO = _by_number(
+    {
+        Chem.BondStereo.STEREONONE: 0,
+        Chem.BondStereo.STEREOZ: 1,
+        Chem.BondStereo.STEREOE: 2,
+        Chem.BondStereo.STEREOCIS: 3,
+        Chem.BondStereo.STEREOTRANS: 4,
+        Chem.BondStereo.STEREOANY: 5,
+    },
+    other=5,  # atropisomers, which OGB does not know and refuses
+)
 
 
 def featurise(
@@ -86,6 +99,9 @@ def featurise(
         n graphs with their SMILES, atoms in the order of these. Each bond stands twice, one direction after the other,
         as in OGB.
 
+        The nine features of an atom: atomic number, chirality, degree (hydrogens included), formal charge, hydrogens,
+        radical electrons, hybridisation, aromatic, in a ring. The three of a bond: type, stereo, conjugated.
+
     Raises
     ------
     InputError
@@ -99,60 +115,109 @@ def featurise(
     return replace(joined, keys=np.array(keys, dtype=np.str_)).with_smiles(smiles)
 
 
-def atom_features(atom: Chem.Atom) -> tuple[int, ...]:
-    """Return the nine features of an atom.
-
-    Atomic number, chirality, degree (hydrogens included), formal charge, hydrogens, radical electrons, hybridisation,
-    aromatic, in a ring.
-    """
-    return (
-        atom.GetAtomicNum() - 1 if atom.GetAtomicNum() > 0 else _OTHER_ATOM,
-        _CHIRALITY.get(atom.GetChiralTag(), _OTHER_CHIRALITY),
-        min(atom.GetTotalDegree(), _OTHER_DEGREE),
-        atom.GetFormalCharge() + 5 if -5 <= atom.GetFormalCharge() <= 5 else _OTHER_CHARGE,
-        min(atom.GetTotalNumHs(), _OTHER_HYDROGENS),
-        min(atom.GetNumRadicalElectrons(), _OTHER_RADICALS),
-        _HYBRIDISATION.get(atom.GetHybridization(), _OTHER_HYBRIDISATION),
-        int(atom.GetIsAromatic()),
-        int(atom.IsInRing()),
-    )
-
-
-def bond_features(bond: Chem.Bond) -> tuple[int, ...]:
-    """Return the three features of a bond: type, stereo, conjugated."""
-    return (
-        _BOND_TYPE.get(bond.GetBondType(), _OTHER_BOND_TYPE),
-        _STEREO.get(bond.GetStereo(), _OTHER_STEREO),
-        int(bond.GetIsConjugated()),
-    )
-
-
 def _graphs(smiles: Sequence[str]) -> MoleculeGraphs:
-    atoms: list[tuple[int, ...]] = []
-    ends: list[tuple[int, int]] = []
-    bonds: list[tuple[int, ...]] = []
-    atom_offsets, bond_offsets = [0], [0]
     with rdBase.BlockLogs():
-        for text in smiles:
-            molecule = parse(text)
-            if molecule.GetNumAtoms() == 0:
-                raise InputError(f"molecule graphs: a structure without atoms ({text!r})")
-            atoms.extend(atom_features(atom) for atom in molecule.GetAtoms())
-            for bond in molecule.GetBonds():
-                i, j, features = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), bond_features(bond)
-                ends += ((i, j), (j, i))
-                bonds += (features, features)
-            atom_offsets.append(len(atoms))
-            bond_offsets.append(len(bonds))
-    return MoleculeGraphs(
-        atom_features=_matrix(atoms, 9, np.uint8),
-        bond_index=np.ascontiguousarray(_matrix(ends, 2, np.int32).T),
-        bond_features=_matrix(bonds, 3, np.uint8),
-        atom_offsets=np.array(atom_offsets, dtype=np.int64),
-        bond_offsets=np.array(bond_offsets, dtype=np.int64),
-        keys=np.array(smiles, dtype=np.str_),
-    )
+        return pack(smiles, map(parse, smiles))
 
 
-def _matrix(rows: Sequence[tuple[int, ...]], width: int, dtype: type[Integer]) -> npt.NDArray[Integer]:
-    return np.array(rows, dtype=dtype).reshape(-1, width)
+def pack(smiles: Sequence[str], molecules: Iterable[Chem.Mol]) -> MoleculeGraphs:
+    """Turn n parsed SMILES into graphs, with the SMILES as their keys; see `featurise`."""
+    columns = _Columns()
+    for text, molecule in zip(smiles, molecules, strict=True):
+        if molecule.GetNumAtoms() == 0:
+            raise InputError(f"molecule graphs: a structure without atoms ({text!r})")
+        columns.add(text, molecule)
+    return columns.graphs(smiles)
+
+
+class _Columns:
+    """RDKit's numbers of the atoms and bonds of many molecules, one growing array a property.
+
+    Calls into RDKit are nearly all that there is to pay: ``map`` over a getter runs no Python code between two of them,
+    and what the text of a SMILES rules out is not asked for.
+    """
+
+    def __init__(self) -> None:
+        self._atom_getters = [(getter, array("h")) for getter in _ATOM_GETTERS]
+        self._bond_getters = [(getter, array("h")) for getter in _BOND_GETTERS]
+        self._chirality, self._radicals, self._stereo = array("h"), array("h"), array("h")
+        self._atoms, self._bonds = [0], [0]
+
+    def add(self, text: str, molecule: Chem.Mol) -> None:
+        """Add the molecule of a SMILES."""
+        atoms, bonds = list(molecule.GetAtoms()), list(molecule.GetBonds())
+        for getter, column in self._atom_getters:
+            column.extend(map(getter, atoms))
+        for getter, column in self._bond_getters:
+            column.extend(map(getter, bonds))
+        # Chiral tags and radicals are of atoms in brackets alone; a double bond's stereo comes from its neighbours'
+        # slashes; an extension in bars (CXSMILES) may set all three.
+        more = "|" in text
+        _extend(self._chirality, Chem.Atom.GetChiralTag, atoms, wanted=more or "@" in text)
+        _extend(self._radicals, Chem.Atom.GetNumRadicalElectrons, atoms, wanted=more or "[" in text)
+        _extend(self._stereo, Chem.Bond.GetStereo, bonds, wanted=more or "/" in text or "\\" in text)
+        self._atoms.append(len(atoms))
+        self._bonds.append(len(bonds))
+
+    def graphs(self, keys: Sequence[str]) -> MoleculeGraphs:
+        """Return the molecules that were added, under these keys."""
+        number, charge, hydrogens, hybridisation, aromatic, in_ring = (_numbers(c) for _, c in self._atom_getters)
+        begin, end, kind, conjugated = (_numbers(column) for _, column in self._bond_getters)
+        atom_offsets = np.cumsum(self._atoms, dtype=np.int64)
+        bonds = np.array(self._bonds[1:], dtype=np.int64)
+        first = np.repeat(atom_offsets[:-1], bonds)
+        # The degree counts hydrogens, also those that are no atoms of the graph.
+        degree = np.bincount(np.concatenate([begin + first, end + first]), minlength=len(number)) + hydrogens
+        atom_features = (
+            np.where(number > 0, number - 1, _OTHER_ATOM),
+            _CHIRALITY[_numbers(self._chirality)],
+            np.minimum(degree, _OTHER_DEGREE),
+            np.where(np.abs(charge) <= 5, charge + 5, _OTHER_CHARGE),
+            np.minimum(hydrogens, _OTHER_HYDROGENS),
+            np.minimum(_numbers(self._radicals), _OTHER_RADICALS),
+            _HYBRIDISATION[hybridisation],
+            aromatic,
+            in_ring,
+        )
+        bond_features = (_BOND_TYPE[kind], _STEREO[_numbers(self._stereo)], conjugated)
+        return MoleculeGraphs(
+            atom_features=np.column_stack(atom_features).astype(np.uint8),
+            bond_index=np.stack([_there_and_back(begin, end), _there_and_back(end, begin)]),
+            bond_features=np.repeat(np.column_stack(bond_features).astype(np.uint8), 2, axis=0),
+            atom_offsets=atom_offsets,
+            bond_offsets=np.concatenate([[0], 2 * np.cumsum(bonds)]),
+            keys=np.array(keys, dtype=np.str_),
+        )
+
+
+_ATOM_GETTERS = (
+    Chem.Atom.GetAtomicNum,
+    Chem.Atom.GetFormalCharge,
+    Chem.Atom.GetTotalNumHs,
+    Chem.Atom.GetHybridization,
+    Chem.Atom.GetIsAromatic,
+    Chem.Atom.IsInRing,
+)
+_BOND_GETTERS = (
+    Chem.Bond.GetBeginAtomIdx,
+    Chem.Bond.GetEndAtomIdx,
+    Chem.Bond.GetBondType,
+    Chem.Bond.GetIsConjugated,
+)
+
+
+def _extend(column: array[int], getter: Callable[[Any], int], items: Sequence[Any], *, wanted: bool) -> None:
+    """Add what the getter says of each item; where it is not wanted, zeros."""
+    if wanted:
+        column.extend(map(getter, items))
+    else:
+        column.frombytes(bytes(column.itemsize * len(items)))
+
+
+def _numbers(column: array[int]) -> npt.NDArray[np.int64]:
+    return np.frombuffer(column, dtype=np.int16).astype(np.int64) if len(column) else np.empty(0, np.int64)
+
+
+def _there_and_back(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Return (2 m,) int32 of (m,) and (m,): theirs in turns."""
+    return np.column_stack([one, other]).ravel().astype(np.int32)

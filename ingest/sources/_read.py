@@ -130,7 +130,7 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
     """
     if path.suffix == ".parquet":
         frame = _read_parquet(path)
-        _check_header(path, list(frame.columns), required)
+        check_header(path, list(frame.columns), required)
         return pd.DataFrame(
             {name: pd.Series([_text(cell) for cell in frame[name]], dtype=object) for name in frame.columns}
         ).set_index(pd.RangeIndex(1, len(frame) + 1, name="line"))
@@ -149,7 +149,7 @@ def read_matrix(path: Path, text: Sequence[str], required: Sequence[str] = ()) -
     """
     if path.suffix == ".parquet":
         frame = _read_parquet(path)
-        _check_header(path, list(frame.columns), [*text, *required])
+        check_header(path, list(frame.columns), [*text, *required])
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="line")
         described = set(text)
         columns = tuple(name for name in frame.columns if name not in described)
@@ -175,7 +175,7 @@ def header(path: Path) -> list[str]:
     """Return the names of the columns of a table; see `read_table` for formats and errors."""
     if path.suffix == ".parquet":
         return [str(name) for name in _read_parquet(path).columns]
-    for _, row in _rows(path):
+    for _, row in text_rows(path):
         return row
     raise InputError("the file is empty", path=path)
 
@@ -219,7 +219,7 @@ def read_plain(
             continue
         if header is None:
             header = [fields[0].removeprefix("#"), *fields[1:]]
-            _check_header(path, header, required)
+            check_header(path, header, required)
             places = [header.index(name) for name in required]
             wanted = None if where is None else (header.index(where[0]), where[1])
             continue
@@ -290,7 +290,7 @@ def _delimiter(path: Path) -> str:
     return DELIMITERS[suffix.lower()]
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Refuse what cannot be read to an end: a folder, a pipe, a device."""
     if not path.is_file():
         raise InputError(
@@ -300,7 +300,7 @@ def _check_file(path: Path) -> None:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked where it is packed; refuse a trap as soon as it shows."""
-    _check_file(path)
+    check_file(path)
     with path.open("rb") as packed:
         if path.suffix != ".gz":
             while block := packed.read(_BLOCK):
@@ -391,9 +391,23 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with the line on which it starts."""
-    reader = csv.reader(text_lines(path), delimiter=_delimiter(path))
+def text_rows(path: Path, *, every: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV or TSV, plain or ``.gz``, each with the line on which it starts.
+
+    Parameters
+    ----------
+    path
+        The file; its name says what stands between columns.
+    every
+        Whether to yield blank lines too, as rows without cells, and to refuse a quote that is never closed. (Those who
+        read a file a second time with pandas find out by that.)
+
+    Raises
+    ------
+    InputError
+        As `read_table`, but for what is wrong with a header.
+    """
+    reader = csv.reader(text_lines(path), delimiter=_delimiter(path), strict=every)
     start = 1
     try:
         with _long_cells():
@@ -401,11 +415,15 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 # A lone pair of quotes is a cell that is empty, as it stands in a table of one column.
                 if len(row) > 1 or (row and (row[0] == "" or row[0].strip())):
                     yield start, row
+                elif every:
+                    yield start, []
                 start = reader.line_num + 1
     except csv.Error as error:
         reason = f"not readable as a table ({error})"
         if "new-line character" in str(error):
             reason = "not readable as a table: a carriage return that no line feed follows; save it with line feeds"
+        elif "unexpected end of data" in str(error):
+            reason = "a quote is opened and never closed in the record that begins here"
         elif "field limit" in str(error):
             reason = f"a cell of more than {MOST_CELL:,} characters, begun on this line; is a quote left open?"
         raise InputError(reason, path=path, line=start) from None
@@ -417,10 +435,10 @@ def _scan(path: Path, required: Sequence[str]) -> _Scan:
     header: list[str] | None = None
     first: list[str] = []
     row: list[str] = []
-    for start, row in _rows(path):
+    for start, row in text_rows(path):
         if header is None:
             header = row
-            _check_header(path, header, required)
+            check_header(path, header, required)
         elif len(row) != len(header):
             quote = "; is a quote left open?" if any("\n" in cell for cell in row) else ""
             raise InputError(f"{len(row)} fields, expected {len(header)}{quote}", path=path, line=start)
@@ -435,7 +453,7 @@ def _scan(path: Path, required: Sequence[str]) -> _Scan:
     return _Scan(header, np.frombuffer(starts, dtype=np.int64), first, row)
 
 
-def _check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
+def check_header(path: Path, header: Sequence[str], required: Sequence[str]) -> None:
     if len(header) > MOST_COLUMNS:
         raise InputError(f"{len(header):,} columns, at most {MOST_COLUMNS:,} can be read", path=path, line=1)
     there_are = set(header)
@@ -525,7 +543,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow.lib import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    _check_file(path)
+    check_file(path)
     try:
         with ParquetFile(path) as file:
             rows, columns = file.metadata.num_rows, file.metadata.num_columns

@@ -159,11 +159,17 @@ def _tools() -> _Tools:
 
 
 @cache
-def _counterions() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the known companions, and the carbon compounds that are not organic, as `_flat` writes them."""
+def _companions() -> frozenset[str]:
+    """Return what comes with drugs and is not the drug, as `_flat` writes it."""
     # Brought to the same form as a fragment is (sulfoxides, for instance, have two).
-    companions = frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in (*ACIDS, *BASES, *SOLVENTS))
-    return companions, frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in INORGANIC)
+    return frozenset(_flat(_neutral(_clean(_parse_smiles(text)))) for text in (*ACIDS, *BASES, *SOLVENTS))
+
+
+@cache
+def _inorganic() -> tuple[frozenset[str], int]:
+    """Return the carbon compounds that are not organic, as `_flat` writes them, and the atoms of the largest one."""
+    molecules = [_neutral(_clean(_parse_smiles(text))) for text in INORGANIC]
+    return frozenset(map(_flat, molecules)), max(molecule.GetNumAtoms() for molecule in molecules)
 
 
 def _standardise(text: str, kind: str, tautomers: Tautomers) -> StandardMolecule:
@@ -172,19 +178,21 @@ def _standardise(text: str, kind: str, tautomers: Tautomers) -> StandardMolecule
     mol = {"smiles": _parse_smiles, "inchi": _parse_inchi}[kind](text.strip())
     if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
         raise Rejected(f"too large: {mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_HEAVY_ATOMS}")
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+    elements = {atom.GetAtomicNum() for atom in mol.GetAtoms()}
+    if 0 in elements:
         raise Rejected("undefined atoms (*)")
-    _refuse_complexes(mol)
-    parent = _parent(_clean(mol))
+    if not elements.isdisjoint(_METALS):
+        _refuse_complexes(mol)
+    smiles, parent = _parent(_clean(mol))
     # Some published InChIs lack a hydrogen; RDKit makes a radical of such a molecule.
-    if any(atom.GetNumRadicalElectrons() for atom in parent.GetAtoms()):
+    if any(map(Chem.Atom.GetNumRadicalElectrons, parent.GetAtoms())):
         raise Rejected("unpaired electrons (a radical, or a hydrogen is missing)")
     if tautomers == "canonical":
         # Again from its SMILES: what the enumerator takes for the best one depends on the order of the atoms.
-        again = _read_smiles(Chem.MolToSmiles(parent), sanitise=True)
+        again = _read_smiles(smiles, sanitise=True)
         parent = _with_stereo(_tools().tautomers.Canonicalize(parent if again is None else again))
+        smiles = Chem.MolToSmiles(parent)
     # What is stored is what a reader of the SMILES would find.
-    smiles = Chem.MolToSmiles(parent)
     read_back = _read_smiles(smiles, sanitise=True)
     if read_back is None:
         raise Rejected("the standardised structure cannot be written as SMILES")
@@ -265,13 +273,35 @@ def _refuse_complexes(mol: Chem.Mol) -> None:
 
 
 def _clean(mol: Chem.Mol) -> Chem.Mol:
-    """Take isotopes away, then RDKit's clean-up: hydrogens, metals, normal forms of groups, charges, stereo."""
-    for atom in mol.GetAtoms():
-        atom.SetIsotope(0)
+    """Take isotopes away, then RDKit's clean-up: hydrogens, metals, normal forms of groups, charges, stereo.
+
+    What cannot apply to a molecule is not tried: each tool looks for its patterns all over again, and most molecules
+    have neither isotopes, nor hydrogens as atoms, nor metals, nor charges.
+    """
     tools = _tools()
-    mol = tools.disconnector.Disconnect(Chem.RemoveHs(mol))
-    mol = tools.reioniser.reionize(tools.normaliser.normalize(mol))
+    isotopes = False
+    for atom in mol.GetAtoms():
+        if atom.GetIsotope():
+            atom.SetIsotope(0)
+            isotopes = True
+    elements = set(map(Chem.Atom.GetAtomicNum, mol.GetAtoms()))
+    if isotopes or 1 in elements:
+        mol = Chem.RemoveHs(mol)
+    if not elements.isdisjoint(_METALS):
+        mol = tools.disconnector.Disconnect(mol)
+    mol = tools.normaliser.normalize(mol)
+    if _may_reionise(mol):
+        mol = tools.reioniser.reionize(mol)
     return _with_stereo(mol)
+
+
+def _may_reionise(mol: Chem.Mol) -> bool:
+    """Return whether the reioniser may change a molecule: it moves charges, and gives lone atoms of metals theirs."""
+    return _charged(mol) or any(atom.GetDegree() == 0 for atom in mol.GetAtoms())
+
+
+def _charged(mol: Chem.Mol) -> bool:
+    return any(map(Chem.Atom.GetFormalCharge, mol.GetAtoms()))
 
 
 def _with_stereo(mol: Chem.Mol) -> Chem.Mol:
@@ -280,26 +310,35 @@ def _with_stereo(mol: Chem.Mol) -> Chem.Mol:
     return mol
 
 
-def _parent(mol: Chem.Mol) -> Chem.Mol:
-    """Return the one organic fragment, neutral."""
+def _parent(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
+    """Return the one organic fragment, neutral, and its SMILES before it."""
     fragments: dict[str, Chem.Mol] = {}
-    for fragment in Chem.GetMolFrags(mol, asMols=True):
+    # RDKit sanitises each fragment, which a molecule of one part has behind it.
+    whole = len(Chem.GetMolFrags(mol)) == 1
+    for fragment in (mol,) if whole else Chem.GetMolFrags(mol, asMols=True):
         if any(atom.GetAtomicNum() == 6 for atom in fragment.GetAtoms()):
             neutral = _neutral(fragment)
             fragments.setdefault(Chem.MolToSmiles(neutral), neutral)
-    companions, inorganic = _counterions()
-    organic = {smiles: fragment for smiles, fragment in fragments.items() if _flat(fragment) not in inorganic}
+    organic = {smiles: fragment for smiles, fragment in fragments.items() if not _is_inorganic(fragment)}
     if not organic:
         raise Rejected("no organic part")
     if len(organic) > 1:
+        companions = _companions()
         principal = {smiles: fragment for smiles, fragment in organic.items() if _flat(fragment) not in companions}
         organic = principal or organic
     if len(organic) > 1:
         raise Rejected(f"mixture of {len(organic)} organic molecules: {' and '.join(sorted(organic))}"[:300])
-    return next(iter(organic.values()))
+    return next(iter(organic.items()))
+
+
+def _is_inorganic(fragment: Chem.Mol) -> bool:
+    known, largest = _inorganic()
+    return fragment.GetNumAtoms() <= largest and _flat(fragment) in known
 
 
 def _neutral(fragment: Chem.Mol) -> Chem.Mol:
+    if not _charged(fragment):
+        return fragment
     neutral: Chem.Mol = _with_stereo(_tools().uncharger.uncharge(fragment))
     return neutral
 

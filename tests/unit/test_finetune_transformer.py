@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +16,8 @@ from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import (
-    check_estimator_cloneable,
-    check_estimator_repr,
-    check_estimator_tags_renamed,
-    check_get_params_invariance,
-    check_mixin_order,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_set_params,
-    check_valid_tag_types,
-)
 
 import learn
 from graphdb.errors import ArtefactError, InputError
@@ -57,24 +49,6 @@ def test_molecules_are_standardised_as_those_that_the_encoder_was_trained_with(c
     assert load(checkpoint).tautomers == "canonical"
     one, other = encode([keto, enol], checkpoint)
     np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        check_estimator_cloneable,
-        check_estimator_repr,
-        check_estimator_tags_renamed,
-        check_get_params_invariance,
-        check_mixin_order,
-        check_no_attributes_set_in_init,
-        check_parameters_default_constructible,
-        check_set_params,
-        check_valid_tag_types,
-    ],
-)
-def test_scikit_learns_own_checks_that_need_no_numeric_table(check) -> None:
-    check("InfoAlignTransformer", InfoAlignTransformer())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +89,36 @@ def test_a_pickled_or_cloned_transformer_gives_the_same(checkpoint: Path) -> Non
     assert fresh.get_params() == fitted.get_params()
     with pytest.raises(NotFittedError):
         fresh.transform(SMILES)
+
+
+def test_a_pickled_pipeline_works_in_a_fresh_process(checkpoint: Path, tmp_path: Path) -> None:
+    fitted = make_pipeline(InfoAlignTransformer(checkpoint, device="cpu"), Ridge()).fit(SMILES, [3.0, 8.0, 7.0, 3.0])
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(fitted))
+    code = "import pickle, sys; print(*pickle.load(open(sys.argv[1], 'rb')).predict(sys.argv[2:]))"
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model.pkl"), *SMILES], capture_output=True, text=True, check=True
+    )
+    np.testing.assert_allclose([float(word) for word in found.stdout.split()], fitted.predict(SMILES), rtol=1e-4)
+
+
+def test_its_parameters_can_be_searched(checkpoint: Path) -> None:
+    search = GridSearchCV(
+        make_pipeline(InfoAlignTransformer(checkpoint, device="cpu"), Ridge()),
+        {"infoaligntransformer__precision": ["float32", "bfloat16"], "ridge__alpha": [0.1, 1.0]},
+        cv=2,
+        error_score="raise",
+    ).fit(SMILES, [3.0, 8.0, 7.0, 3.0])
+    assert len(search.cv_results_["params"]) == 4
+    assert search.predict(SMILES).shape == (4,)
+
+
+def test_precision_and_batch_size_reach_the_encoder(checkpoint: Path) -> None:
+    rough = InfoAlignTransformer(checkpoint, device="cpu", precision="bfloat16", batch_size=2).fit_transform(SMILES)
+    expected = encode(SMILES, checkpoint, device="cpu", precision="bfloat16", batch_size=2)
+    np.testing.assert_array_equal(rough, expected)
+    for wrong in ({"precision": "float8"}, {"batch_size": 0}):
+        with pytest.raises(InputError, match="float32 or bfloat16 and batch_size at least 1"):
+            InfoAlignTransformer(checkpoint, **wrong).fit(SMILES)
 
 
 def test_an_invalid_smiles_is_a_row_of_nan_or_an_error_as_asked(checkpoint: Path) -> None:

@@ -18,7 +18,8 @@ from graphdb.schema import NodeType
 from learn.checkpoint import Checkpoint, Position, save
 from learn.config import TrainConfig
 from learn.decoders import DecoderSpec
-from learn.encode import embed_molecules, encode, read_embeddings, write_embeddings
+from learn.embedding_file import read_embeddings, write_embeddings
+from learn.encode import Options, embedder, encode
 from learn.encoder import Encoder
 from learn.finetune import untrained
 from learn.language import embed, embed_by_smiles, load_named, named_or_stand_in, stand_in
@@ -86,7 +87,7 @@ def test_another_process_embeds_from_the_saved_checkpoint_what_this_one_does(tmp
 def test_packed_molecules_are_embedded_by_their_smiles(objective: str, tmp_path: Path) -> None:
     model, rng = checkpoint(objective), np.random.default_rng(0)
     bare = molecule_graphs(inchikeys(len(SMILES), rng), (2, 5), rng)
-    vectors = embed_molecules(model, bare.with_smiles(SMILES), device="cpu")
+    vectors = embedder(model, Options("cpu"))(bare.with_smiles(SMILES))
     np.testing.assert_array_equal(vectors, embed(model, SMILES, device="cpu"))
     np.testing.assert_allclose(vectors[::-1], embed(model, SMILES[::-1], device="cpu"), rtol=1e-5, atol=1e-6)
     assert embed(model, [], device="cpu").shape == (0, 300)
@@ -101,7 +102,7 @@ def test_graphs_are_embedded_by_the_graph_encoder_as_before() -> None:
     model, rng = checkpoint("infoalign"), np.random.default_rng(0)
     graphs = molecule_graphs(inchikeys(3, rng), (2, 5), rng)
     assert model.width == 300
-    assert embed_molecules(model, graphs, device="cpu").shape == (3, 300)
+    assert embedder(model, Options("cpu"))(graphs).shape == (3, 300)
     with pytest.raises(ArtefactError, match="infoalign holds no language model"):
         embed(model, SMILES, device="cpu")
 
