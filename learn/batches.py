@@ -7,7 +7,6 @@ and T = sum_l alpha_l · target are needed (method, section 3). Nothing of shape
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +23,7 @@ from graphdb.snapshot import Snapshot
 from graphdb.walks.config import Walks
 from learn.decoders import DecoderSpec
 from learn.encoder import GraphBatch
+from learn.spaces import SpaceOnDevice, rows_of_nodes
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class BatchMaker:
     ----------
     specs
         The feature spaces, in the order of the decoders.
+    spaces
+        The features themselves, in the same order.
     scalers
         Id of the scaling of each.
     tautomers
@@ -99,12 +101,12 @@ class BatchMaker:
         self._device = device
         self._sums = sums
         self._molecules = molecules
-        self._molecule_of_node = _rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
+        self._molecule_of_node = rows_of_nodes(snapshot, NodeType.MOLECULE, molecules.keys)
         spaces = features.spaces()
         self.specs = tuple(DecoderSpec(space.node_type, space.name, space.dimension) for space in spaces)
         self.scalers = tuple(scaler_id(space) for space in spaces)
         self.tautomers = features.tautomers
-        self._targets = [_Targets.of(snapshot, space, device) for space in spaces]
+        self.spaces = tuple(SpaceOnDevice.of(snapshot, space, device) for space in spaces)
 
     def make(self, walks: Walks) -> Batch:
         """Make the batch of `walks`: nodes (B, L + 1), path weights (B, L + 1)."""
@@ -114,7 +116,7 @@ class BatchMaker:
         if (rows < 0).any():
             raise ArtefactError("a walk starts at a molecule that has no graph; run: python -m ingest.all")
         graphs = to_graph_batch(self._molecules.take(rows), self._device)
-        sums = [target.sums(nodes, alpha) for target in self._targets] if self._sums else []
+        sums = [_sums(space, nodes, alpha) for space in self.spaces] if self._sums else []
         return Batch(
             graphs,
             torch.from_numpy(rows.astype(np.int64)).to(self._device),
@@ -146,60 +148,24 @@ def to_graph_batch(molecules: MoleculeGraphs, device: torch.device) -> GraphBatc
     )
 
 
-@dataclass(frozen=True)
-class _Targets:
-    """Targets of one feature space on the device.
-
-    ``row_of_node`` (n,) int32 is −1 for nodes without features here; ``values`` (k, D) is uint8 for bits, else float32;
-    ``observed`` (k, D) bool is None where nothing is missing.
-    """
-
-    row_of_node: Tensor
-    values: Tensor
-    observed: Tensor | None
-
-    @classmethod
-    def of(cls, snapshot: Snapshot, space: FeatureSpace, device: torch.device) -> _Targets:
-        scaled = space.scaled()
-        observed = ~np.isnan(scaled)
-        values = scaled.astype(np.uint8) if space.kind == "binary" else np.nan_to_num(scaled)
-        rows = _rows_of_nodes(snapshot, space.node_type, space.keys)
-        return cls(
-            torch.from_numpy(rows).to(device),
-            torch.from_numpy(values).to(device),
-            None if observed.all() else torch.from_numpy(observed).to(device),
-        )
-
-    def sums(self, nodes: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Return W and T, (B, D) each, for nodes and alpha (B, L + 1)."""
-        size, dimension = len(nodes), self.values.shape[1]
-        # A walk that has ended names node −1, which would look up the last row.
-        rows = torch.where(nodes >= 0, self.row_of_node[nodes].to(torch.int64), -1)
-        targets = torch.zeros(size, dimension, device=alpha.device)
-        if self.observed is None:
-            # All features of a node are observed together: one number a molecule says it.
-            weights = torch.where(rows >= 0, alpha, 0).sum(1)[:, None].expand(size, dimension)
-        else:
-            weights = torch.zeros_like(targets)
-        # One position after the other: each adds at most once to a molecule, in the same order on every device.
-        for row, weight in zip(rows.T, alpha.T, strict=True):
-            molecules = torch.nonzero(row >= 0).squeeze(1)
-            found, factor = row[molecules], weight[molecules, None]
-            targets.index_add_(0, molecules, self.values[found] * factor)
-            if self.observed is not None:
-                weights.index_add_(0, molecules, self.observed[found] * factor)
-        return weights, targets
-
-
-def _rows_of_nodes(
-    snapshot: Snapshot, node_type: NodeType, keys: Sequence[str] | npt.NDArray[np.str_]
-) -> npt.NDArray[np.int32]:
-    """Return for every node of the snapshot the position of its key in `keys`, −1 where it is not there."""
-    rows = np.full(snapshot.number_of_nodes, -1, dtype=np.int32)
-    nodes = snapshot.index_of(node_type, keys)
-    known = nodes >= 0
-    rows[nodes[known]] = np.flatnonzero(known)
-    return rows
+def _sums(space: SpaceOnDevice, nodes: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """Return W and T of a feature space, (B, D) each, for nodes and alpha (B, L + 1)."""
+    size, dimension = len(nodes), space.targets.shape[1]
+    rows = space.rows(nodes)
+    targets = torch.zeros(size, dimension, device=alpha.device)
+    if space.observed is None:
+        # All features of a node are observed together: one number a molecule says it.
+        weights = torch.where(rows >= 0, alpha, 0).sum(1)[:, None].expand(size, dimension)
+    else:
+        weights = torch.zeros_like(targets)
+    # One position after the other: each adds at most once to a molecule, in the same order on every device.
+    for row, weight in zip(rows.T, alpha.T, strict=True):
+        molecules = torch.nonzero(row >= 0).squeeze(1)
+        found, factor = row[molecules], weight[molecules, None]
+        targets.index_add_(0, molecules, space.targets[found] * factor)
+        if space.observed is not None:
+            weights.index_add_(0, molecules, space.observed[found] * factor)
+    return weights, targets
 
 
 def _to(array: npt.NDArray[np.generic], device: torch.device) -> Tensor:
