@@ -29,7 +29,7 @@ class TrainConfig:
     latent
         What decoders see: ``mean`` (mu, the paper's) or ``sample`` (reparameterised).
     layers, dropout
-        Of the encoder; `dropout` of the decoders too.
+        Of the encoder; `dropout` of the objective's own networks too.
     seed
         Of the weights, of dropout, of the order of molecules.
     objective
@@ -41,6 +41,14 @@ class TrainConfig:
         Norm to which gradients are clipped; 0: not.
     ema
         Decay of the running mean of the encoder's weights, which then gives the embeddings; 0: none is kept.
+    temperature
+        Of objectives that compare by cosine: it is divided by it.
+    contrast
+        Their loss: ``infonce``, or ``infoloob``, which leaves the pair itself out of the denominator.
+    anchor_weight
+        Weight of the anchor's own posterior beside the candidate's (``infocore-cp``, ``infocore-ge``).
+    mask_share
+        Share of a molecule's atoms that are masked (``attrmask``).
     walk_length, walks_per_node, weighted, walk_seed
         See `graphdb.walks.WalkConfig`.
     walk_epochs
@@ -60,6 +68,10 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     clip: float = 0.0
     ema: float = 0.0
+    temperature: float = 0.1
+    contrast: Literal["infonce", "infoloob"] = "infonce"
+    anchor_weight: float = 1.0
+    mask_share: float = 0.15
     walk_length: int = 4
     walks_per_node: int = 1
     weighted: bool = False
@@ -80,6 +92,13 @@ class TrainConfig:
             raise InputError(f"precision must be float32 or bfloat16, got {self.precision!r}")
         if not (0 <= self.clip < math.inf and 0 <= self.ema < 1):
             raise InputError(f"clip {self.clip} must not be negative, ema {self.ema} in [0, 1)")
+        if self.contrast not in ("infonce", "infoloob"):
+            raise InputError(f"contrast must be infonce or infoloob, got {self.contrast!r}")
+        if not (0 < self.temperature < math.inf and 0 <= self.anchor_weight < math.inf and 0 < self.mask_share < 1):
+            raise InputError(
+                f"temperature {self.temperature} must be above 0, anchor_weight {self.anchor_weight} not negative, "
+                f"mask_share {self.mask_share} in (0, 1)"
+            )
         self.walks  # noqa: B018 - checks the settings of the walks
 
     @property

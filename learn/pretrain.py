@@ -63,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
         ("walk_epochs", int),
         ("clip", float),
         ("ema", float),
+        ("temperature", float),
+        ("anchor_weight", float),
+        ("mask_share", float),
     ):
         flag = "--" + name.replace("_", "-")
         settings.add_argument(flag, type=kind, default=None, help=f"default {getattr(defaults, name):g}")
@@ -71,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     settings.add_argument(
         "--precision", choices=("float32", "bfloat16"), default=None, help="of the matrix products; default float32"
     )
+    settings.add_argument("--contrast", choices=("infonce", "infoloob"), default=None, help="default infonce")
     settings.add_argument("--weighted", action="store_true", default=None, help="walk in proportion to the weights")
     settings.add_argument(
         "--quick",

@@ -6,12 +6,20 @@ from collections.abc import Mapping
 
 from graphdb.errors import InputError
 from learn.config import TrainConfig
-from learn.objectives import infoalign
+from learn.objectives import attrmask, cloome, contextpred, edgepred, infoalign, infocore
 from learn.objectives.base import Loss, Objective, Recipe
 
 __all__ = ["OBJECTIVES", "Loss", "Objective", "Recipe", "recipe_of"]
 
-OBJECTIVES: Mapping[str, Recipe] = {"infoalign": infoalign.RECIPE}
+OBJECTIVES: Mapping[str, Recipe] = {
+    "infoalign": infoalign.RECIPE,
+    "cloome": cloome.RECIPE,
+    "infocore-cp": infocore.CELL_PAINTING,
+    "infocore-ge": infocore.EXPRESSION,
+    "attrmask": attrmask.RECIPE,
+    "contextpred": contextpred.RECIPE,
+    "edgepred": edgepred.RECIPE,
+}
 """All objectives, by the name in the settings."""
 
 
