@@ -213,7 +213,7 @@ def test_context_prediction_exchanges_contexts_and_passes_over_what_has_none() -
     torch.manual_seed(0)
     encoder, objective = Encoder(2, 0.0), ContextPred(2, 0.0, 0.1)
     loss = objective(encoder, batch_of_graphs(graphs_of([random_molecule(2, 0, 0), random_molecule(1, 0, 0)])))
-    assert float(loss.total) == 0
+    assert loss.total.item() == 0
     loss.total.backward()
     assert set(gradients(encoder).values()) == {0.0}
     # Two molecules: the context of one is the wrong one of the other.
@@ -228,11 +228,11 @@ def test_context_prediction_exchanges_contexts_and_passes_over_what_has_none() -
     of = found.contexts.batch[found.anchors]
     contexts = [atoms[of == molecule].mean(0) for molecule in range(2)]
     own, other = (
-        [float(torch.cosine_similarity(centres[i], contexts[j], dim=0)) / 0.1 for i, j in chosen]
+        [torch.cosine_similarity(centres[i], contexts[j], dim=0).item() / 0.1 for i, j in chosen]
         for chosen in (((0, 0), (1, 1)), ((0, 1), (1, 0)))
     )
     expected = np.mean([np.log1p(np.exp(-s)) for s in own]), np.mean([np.log1p(np.exp(s)) for s in other])
-    assert (float(loss.parts["own"]), float(loss.parts["exchanged"])) == pytest.approx(expected, rel=1e-4)
+    assert (loss.parts["own"].item(), loss.parts["exchanged"].item()) == pytest.approx(expected, rel=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -276,6 +276,6 @@ def test_edge_prediction_is_the_mean_over_bonds_and_pairs() -> None:
     atoms = torch.nn.functional.normalize(encoder.graph_encoder.atoms(graphs), dim=1).detach().numpy().astype(float)
     positive = [np.log1p(np.exp(-atoms[i] @ atoms[j] / 0.2)) for i, j in bonds.T.tolist()]
     negative = [np.log1p(np.exp(atoms[i] @ atoms[j] / 0.2)) for i, j in pairs.T[usable].tolist()]
-    assert float(loss.parts["bonds"]) == pytest.approx(np.mean(positive), rel=1e-4)
-    assert float(loss.parts["pairs"]) == pytest.approx(np.mean(negative), rel=1e-4)
+    assert loss.parts["bonds"].item() == pytest.approx(np.mean(positive), rel=1e-4)
+    assert loss.parts["pairs"].item() == pytest.approx(np.mean(negative), rel=1e-4)
     assert products(torch.eye(3), torch.tensor([[0, 1], [0, 2]])).tolist() == [1, 0]
