@@ -5,7 +5,7 @@ For benchmarks and tests of training alone: its structure means nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from graphdb.feature_store import FeatureStoreWriter
 from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES, MoleculeGraphs
-from graphdb.schema import FINGERPRINT_SPACE, NodeType
-from graphdb.snapshot import Snapshot
+from graphdb.schema import FINGERPRINT_SPACE, EdgeType, NodeType
+from graphdb.snapshot import Snapshot, TypedEdges
 from graphdb.workspace import Workspace
 
 GRAPH_HASH = "5" * 64
@@ -33,6 +33,8 @@ class Size:
         Fewest and most atoms of a molecule.
     bits, features
         Dimension of the fingerprints, and of every other feature space.
+    batches
+        Plates that the profiles were measured on; 0: that is not known.
     """
 
     molecules: int = 1650
@@ -41,6 +43,7 @@ class Size:
     atoms: tuple[int, int] = (8, 45)
     bits: int = 1024
     features: int = 150
+    batches: int = 0
 
 
 def make_workspace(folder: Path, size: Size | None = None, seed: int = 0) -> Workspace:
@@ -69,7 +72,9 @@ def make_workspace(folder: Path, size: Size | None = None, seed: int = 0) -> Wor
                 values[rng.random(values.shape) < 0.2] = np.nan
             simulated = node_type is NodeType.EXPRESSION
             name = f"synthetic-{node_type.value.lower()}"
-            writer.add(node_type, name, keys[node_type], columns, values, simulated=simulated)
+            plates = [f"p{row % size.batches}" for row in range(size.profiles)] if size.batches else None
+            batches = None if node_type is NodeType.GENE else plates
+            writer.add(node_type, name, keys[node_type], columns, values, simulated=simulated, batches=batches)
         writer.finish({"graph_hash": GRAPH_HASH})
     return workspace
 
@@ -109,14 +114,17 @@ def _snapshot(keys: dict[NodeType, npt.NDArray[np.str_]], rng: np.random.Generat
     molecules, genes, morphology, expression = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
     treated = rng.permutation(molecules)[: len(morphology)]
     pairs = [
-        (treated, morphology[: len(treated)], np.ones(len(treated))),
-        (treated, expression[: len(treated)], np.ones(len(treated))),
+        (EdgeType.HAS_MORPHOLOGY, treated, morphology[: len(treated)], np.ones(len(treated))),
+        (EdgeType.HAS_EXPRESSION, treated, expression[: len(treated)], np.ones(len(treated))),
     ]
-    for others, number in ((genes, len(molecules)), (molecules, len(molecules))):
-        drawn = rng.choice(molecules, number), rng.choice(others, number), 0.8 + 0.2 * rng.random(number)
-        pairs.append(drawn)
-    src, dst, weight = (np.concatenate(columns) for columns in zip(*pairs, strict=True))
-    return Snapshot.from_edges(
+    for edge_type, others in ((EdgeType.BINDS, genes), (EdgeType.SIMILAR_STRUCTURE, molecules)):
+        number = len(molecules)
+        pairs.append(
+            (edge_type, rng.choice(molecules, number), rng.choice(others, number), 0.8 + 0.2 * rng.random(number))
+        )
+    src, dst, weight = (np.concatenate(columns) for columns in list(zip(*pairs, strict=True))[1:])
+    codes = np.repeat([edge_type.code for edge_type, *_ in pairs], [len(ends) for _, ends, *_ in pairs])
+    merged = Snapshot.from_edges(
         np.repeat([node_type.code for node_type in NodeType], counts),
         src,
         dst,
@@ -124,3 +132,4 @@ def _snapshot(keys: dict[NodeType, npt.NDArray[np.str_]], rng: np.random.Generat
         np.concatenate(list(keys.values())),
         graph_hash=GRAPH_HASH,
     )
+    return replace(merged, typed=TypedEdges.of(src, dst, codes, weight.astype(np.float32)))

@@ -39,6 +39,9 @@ class FeatureSpace:
         (d,) float32 over the nodes, NaN-aware; NaN for a column without any value. Binary: zeros and ones.
     simulated
         True where no instrument measured them.
+    batches
+        (n,) str, what each node's profile was measured together with (its source and plate, or its source alone): the
+        identity whose effect is no biology. None where that is not known; then all are one batch. Memory-mapped.
     """
 
     node_type: NodeType
@@ -50,6 +53,7 @@ class FeatureSpace:
     minima: Floats
     maxima: Floats
     simulated: bool = False
+    batches: Strings | None = None
 
     @property
     def dimension(self) -> int:

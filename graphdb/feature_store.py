@@ -1,7 +1,8 @@
 """Feature matrices per node type and feature space, memory-mapped, with the minima and maxima that scale them.
 
 Folder: ``manifest.json`` and, per feature space, ``NODETYPE/SPACE/`` with ``space.json``, ``keys.npy``, ``values.npy``,
-and for continuous spaces ``minima.npy`` and ``maxima.npy``. Scaling: docs/decisions/0003-snapshot-and-walks.md.
+for continuous spaces ``minima.npy`` and ``maxima.npy``, and ``batches.npy`` where batches are known.
+Scaling: docs/decisions/0003-snapshot-and-walks.md.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ class FeatureStoreWriter:
         values: npt.ArrayLike,
         *,
         simulated: bool = False,
+        batches: npt.ArrayLike | None = None,
     ) -> None:
         """Add a continuous feature space.
 
@@ -151,6 +153,8 @@ class FeatureStoreWriter:
             (n, d) in the units of the source; NaN where not measured.
         simulated
             True where no instrument measured them.
+        batches
+            (n,) names of what the profiles were measured together with; None where that is not known.
 
         Raises
         ------
@@ -173,6 +177,10 @@ class FeatureStoreWriter:
         if len(wide):
             raise InputError(f"{_where(node_type, name)}: the range of {names[wide[0]]!r} is beyond float32")
         arrays = {"keys": texts, "values": matrix, "minima": minima, "maxima": maxima}
+        if batches is not None:
+            arrays["batches"] = as_strings(batches)
+            if len(arrays["batches"]) != len(texts):
+                raise InputError(f"{_where(node_type, name)}: {len(texts)} keys but {len(arrays['batches'])} batches")
         self._write(node_type, name, arrays, kind="continuous", columns=names, simulated=simulated)
 
     def add_binary(
@@ -272,6 +280,8 @@ def _read_space(folder: Path, verify: bool) -> FeatureSpace:
         dtypes |= {"values": np.uint8}
     else:
         raise ArtefactError(f"{folder / _DESCRIPTION}: unknown kind {kind!r}")
+    if isinstance(described, Mapping) and "batches" in described:  # stores of earlier versions have none
+        dtypes |= {"batches": np.str_}
     arrays = read_arrays(folder, described, dtypes, verify=verify)
     _require_fitting(folder, kind, len(columns), arrays)
     arrays.setdefault("minima", np.zeros(len(columns), dtype=np.float32))
@@ -284,5 +294,6 @@ def _require_fitting(folder: Path, kind: SpaceKind, dimension: int, arrays: Mapp
         "values": (len(arrays["keys"]), dimension if kind == "continuous" else -(-dimension // 8))
     }
     expected |= {name: (dimension,) for name in ("minima", "maxima") if name in arrays}
+    expected |= {"batches": (len(arrays["keys"]),)} if "batches" in arrays else {}
     if any(arrays[name].shape != shape for name, shape in expected.items()):
         raise ArtefactError(f"{folder}: damaged (its keys, columns and values do not fit each other)")

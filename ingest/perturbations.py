@@ -49,6 +49,9 @@ class FeatureMatrix:
         True where no instrument measured them.
     sources
         Sources that gave profiles in this feature space, sorted.
+    batches
+        (n,) what each profile was measured together with: ``source/plate``, or ``source`` where no plate is known.
+        None where a row is no single profile.
     """
 
     node_type: NodeType
@@ -59,6 +62,7 @@ class FeatureMatrix:
     modality: NodeType
     simulated: bool
     sources: tuple[str, ...]
+    batches: npt.NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,15 @@ def _profile_nodes(
         first = group[0].table
         matrices.append(
             FeatureMatrix(
-                node_type, space, ids[order], first.columns, values[order], node_type, first.simulated, _sources(group)
+                node_type,
+                space,
+                ids[order],
+                first.columns,
+                values[order],
+                node_type,
+                first.simulated,
+                _sources(group),
+                _batches(rows)[order],
             )
         )
         perturbed = pd.DataFrame(
@@ -260,6 +272,14 @@ def _perturbation_edges(parts: Sequence[_Placed]) -> dict[EdgeKind, pd.DataFrame
         merged.setdefault(kind, []).append(merge_sources(pd.concat(tables), criterion))
     # A profile node is of one source and feature space, so no edge is in two of these.
     return {kind: pd.concat(tables, ignore_index=True) for kind, tables in merged.items()}
+
+
+def _batches(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the batch of each profile: plates of two sources may bear one name, so the source stands before it."""
+    if "plate" not in rows:
+        return rows["source"].to_numpy(object)
+    named = rows["source"].astype(str) + "/" + rows["plate"].astype(str)
+    return named.where(rows["plate"].notna(), rows["source"]).to_numpy(object)
 
 
 def _sources(group: Sequence[_Placed]) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ def write_features(
                 matrix.columns,
                 matrix.values,
                 simulated=matrix.simulated,
+                batches=None if matrix.batches is None else matrix.batches.astype(str),
             )
         made = {"fingerprint": {"radius": RADIUS, "bits": SIZE}, "standardise": {"tautomers": tautomers}}
         writer.finish({"graph_hash": graph_hash, "inputs": inputs, **made})

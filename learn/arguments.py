@@ -34,6 +34,9 @@ NUMBERS: tuple[tuple[str, type], ...] = (
     ("walk_epochs", int),
     ("clip", float),
     ("ema", float),
+    ("temperature", float),
+    ("anchor_weight", float),
+    ("mask_share", float),
     ("validation", float),
     ("patience", int),
 )
@@ -86,6 +89,7 @@ def add_settings(settings: argparse._ArgumentGroup) -> None:
         default=None,
         help="transformer of masked-smiles and next-token: 4 layers of 300 (small, the default) or 12 of 768 (paper)",
     )
+    settings.add_argument("--contrast", choices=("infonce", "infoloob"), default=None, help="default infonce")
     settings.add_argument("--weighted", action="store_true", default=None, help="walk in proportion to the weights")
     settings.add_argument(
         "--without", action="append", default=None, metavar="WHAT",

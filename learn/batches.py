@@ -73,10 +73,10 @@ class BatchMaker:
 
     Attributes
     ----------
-    spaces
-        The feature spaces, in the order of the decoders.
     specs
-        What they are.
+        The feature spaces, in the order of the decoders.
+    spaces
+        Their features.
     scalers
         Id of the scaling of each.
     tautomers

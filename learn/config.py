@@ -36,7 +36,7 @@ class TrainConfig:
     without
         Ablation: node types and feature spaces that no decoder rebuilds.
     layers, dropout
-        Of the encoder; `dropout` of the decoders too.
+        Of the encoder; `dropout` of the objective's own networks too.
     seed
         Of the weights, of dropout, of the order of molecules.
     objective
@@ -50,6 +50,14 @@ class TrainConfig:
         Decay of the running mean of the encoder's weights, which then gives the embeddings; 0: none is kept.
     language_size
         Of the transformer of a language model (`learn.objectives.smiles_model.SIZES`): ``small``, or the ``paper``'s.
+    temperature
+        Of objectives that compare by cosine: it is divided by it.
+    contrast
+        Their loss: ``infonce``, or ``infoloob``, which leaves the pair itself out of the denominator.
+    anchor_weight
+        Weight of the anchor's own posterior beside the candidate's (``infocore-cp``, ``infocore-ge``).
+    mask_share
+        Share of a molecule's atoms that are masked (``attrmask``).
     walk_length, walks_per_node, weighted, walk_seed, p, q
         See `graphdb.walks.WalkConfig`. Length 1 is the ablation without walks: direct neighbours alone.
     without_edges
@@ -79,6 +87,10 @@ class TrainConfig:
     clip: float = 0.0
     ema: float = 0.0
     language_size: Literal["small", "paper"] = "small"
+    temperature: float = 0.1
+    contrast: Literal["infonce", "infoloob"] = "infonce"
+    anchor_weight: float = 1.0
+    mask_share: float = 0.15
     walk_length: int = 4
     walks_per_node: int = 1
     weighted: bool = False
@@ -115,6 +127,13 @@ class TrainConfig:
             raise InputError(f"validation {self.validation} must be in [0, 1), patience {self.patience} not negative")
         if self.patience and not self.validation:
             raise InputError("patience needs molecules to measure the loss on: set validation too")
+        if self.contrast not in ("infonce", "infoloob"):
+            raise InputError(f"contrast must be infonce or infoloob, got {self.contrast!r}")
+        if not (0 < self.temperature < math.inf and 0 <= self.anchor_weight < math.inf and 0 < self.mask_share < 1):
+            raise InputError(
+                f"temperature {self.temperature} must be above 0, anchor_weight {self.anchor_weight} not negative, "
+                f"mask_share {self.mask_share} in (0, 1)"
+            )
         self.walks  # noqa: B018 - checks the settings of the walks
 
     @property

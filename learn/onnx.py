@@ -29,7 +29,8 @@ from graphdb.workspace import Workspace
 from learn.batches import to_graph_batch
 from learn.checkpoint import Checkpoint, load
 from learn.config import WIDTH
-from learn.encoder import MAX_NORM, Encoder, GraphBatch
+from learn.encoder import MAX_NORM, Encoder
+from learn.graph_batch import GraphBatch
 from learn.runs import newest_checkpoint
 
 OPSET = 18

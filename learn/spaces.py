@@ -63,17 +63,34 @@ class SpaceOnDevice:
         Where batches are.
     budget
         Bytes that may be taken there; the features stay on the CPU where they do not fit. On a CPU it does not matter.
+
+    Attributes
+    ----------
+    device
+        Where batches are.
+    batches
+        (k,) int64 in [0, n_batches): what each row was measured together with (`FeatureSpace.batches`); None where
+        that is not known.
+    n_batches
+        Number of different batches; 1 where they are not known.
     """
 
     def __init__(self, snapshot: Snapshot, space: FeatureSpace, device: torch.device, budget: float = 0) -> None:
         self._space = space
-        self._device = device
+        self.device = device
         self._rows_of_node = rows_of_nodes(snapshot, space.node_type, space.keys)
         self._rows_here = torch.from_numpy(self._rows_of_node).to(device)
         span = space.maxima - space.minima
         # A column without any value has bounds of NaN, and is met by no observed cell.
         self._bounds = np.nan_to_num(space.minima), np.nan_to_num(span)
         self._resident = _resident(space, device, budget)
+        names, codes = (None, None) if space.batches is None else np.unique(space.batches, return_inverse=True)
+        self.batches = None if codes is None else torch.from_numpy(codes.astype(np.int64)).to(device)
+        self.n_batches = 1 if names is None else max(1, len(names))
+
+    def __len__(self) -> int:
+        """Return the number of rows k."""
+        return len(self._space)
 
     @property
     def bytes_on_device(self) -> int:
@@ -87,7 +104,7 @@ class SpaceOnDevice:
     def values(self, rows: Tensor) -> Tensor:
         """Return the features of rows (k,), scaled to [0, 1]: (k, D) float32, NaN where not observed."""
         if self._resident is None:
-            return torch.from_numpy(self._space.scaled(rows.cpu().numpy())).to(self._device)
+            return torch.from_numpy(self._space.scaled(rows.cpu().numpy())).to(self.device)
         found = self._resident[rows]
         return _unpacked(found, self._space.dimension) if self._space.kind == "binary" else found.float()
 
@@ -98,8 +115,8 @@ class SpaceOnDevice:
         rows = self.rows(nodes)
         met = torch.nonzero((rows >= 0).any(1)).squeeze(1)
         rows, alpha = rows[met], alpha[met]
-        weights = torch.zeros(len(met), self._space.dimension, device=self._device)
-        sums, observed = torch.zeros_like(weights), torch.zeros((), device=self._device)
+        weights = torch.zeros(len(met), self._space.dimension, device=self.device)
+        sums, observed = torch.zeros_like(weights), torch.zeros((), device=self.device)
         for row, weight in zip(rows.T, alpha.T, strict=True):
             found = self.values(row.clamp_min(0))
             there = ~found.isnan() & (row >= 0)[:, None]
@@ -125,8 +142,8 @@ class SpaceOnDevice:
                 targets.sum_scaled(begin, end, rows, factors, values, *bounds, weights, sums, counts)
 
         spread(work, len(met))
-        rows_met, whole, sum_of = (torch.from_numpy(array).to(self._device) for array in (met, weights, sums))
-        return Sums(rows_met, whole, sum_of, torch.tensor(float(counts.sum()), device=self._device))
+        rows_met, whole, sum_of = (torch.from_numpy(array).to(self.device) for array in (met, weights, sums))
+        return Sums(rows_met, whole, sum_of, torch.tensor(float(counts.sum()), device=self.device))
 
 
 def rows_of_nodes(

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from graphdb.errors import InputError
 from learn.config import TrainConfig
-from learn.objectives import infoalign, masked_smiles, next_token
+from learn.objectives import (
+    attrmask,
+    cloome,
+    contextpred,
+    edgepred,
+    infoalign,
+    infocore,
+    masked_smiles,
+    next_token,
+)
 from learn.objectives.base import Loss, Objective, Recipe
 
 __all__ = ["OBJECTIVES", "Loss", "Objective", "Recipe", "recipe_of"]
@@ -15,6 +24,12 @@ OBJECTIVES: Mapping[str, Recipe] = {
     "infoalign": infoalign.RECIPE,
     "masked-smiles": masked_smiles.RECIPE,
     "next-token": next_token.RECIPE,
+    "cloome": cloome.RECIPE,
+    "infocore-cp": infocore.CELL_PAINTING,
+    "infocore-ge": infocore.EXPRESSION,
+    "attrmask": attrmask.RECIPE,
+    "contextpred": contextpred.RECIPE,
+    "edgepred": edgepred.RECIPE,
 }
 """All objectives, by the name in the settings."""
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
-from graphdb.schema import NodeType
+from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig
 from learn.batches import Batch, BatchMaker
@@ -56,6 +57,28 @@ class Objective(nn.Module):
 def every_molecule(snapshot: Snapshot) -> npt.NDArray[np.int64]:
     """Return the numbers of all molecules of a graph, ascending."""
     return np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
+
+
+def molecules_with(edge_type: EdgeType, snapshot: Snapshot) -> npt.NDArray[np.int64]:
+    """Return the numbers of the molecules that have an edge of this type, ascending.
+
+    Raises
+    ------
+    InputError
+        If the snapshot does not know the types of its edges.
+    """
+    molecules = every_molecule(snapshot)
+    return molecules[snapshot.of_edge_types((edge_type,)).degree[molecules] > 0]
+
+
+def nowhere(config: TrainConfig) -> WalkConfig:
+    """Return walks of no step: what an objective reads that learns from the molecules alone."""
+    return WalkConfig(length=0, seed=config.walk_seed)
+
+
+def nothing(encoder: Encoder) -> Tensor:
+    """Return a loss of 0 with gradients of 0, for a batch in which there is nothing to learn."""
+    return torch.stack([0.0 * weight.sum() for weight in encoder.parameters()]).sum()
 
 
 def walks_of_settings(config: TrainConfig) -> WalkConfig:

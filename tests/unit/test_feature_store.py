@@ -180,6 +180,43 @@ def test_a_space_without_nodes_is_a_space(tmp_path: Path) -> None:
     assert np.isnan(space.minima).all()
 
 
+def test_batches_are_kept_beside_the_rows_and_may_be_absent(tmp_path: Path) -> None:
+    writer = FeatureStoreWriter(tmp_path)
+    writer.add(P, "plates", ["a", "b", "c"], COLUMNS, VALUES, batches=["s/1", "s/a longer name", "s/1"])
+    writer.add(P, "unknown", ["a", "b", "c"], COLUMNS, VALUES)
+    writer.finish({})
+    store = FeatureStore.open(tmp_path, verify=True)
+    batches = store.space(P, "plates").batches
+    assert batches is not None
+    assert batches.tolist() == ["s/1", "s/a longer name", "s/1"]
+    assert store.space(P, "unknown").batches is None
+    flip(tmp_path / "morphology" / "plates" / "batches.npy")
+    with pytest.raises(ArtefactError, match=r"plates/batches\.npy"):
+        FeatureStore.open(tmp_path, verify=True)
+
+
+def test_a_store_of_an_earlier_version_has_no_batches(store: FeatureStore) -> None:
+    """What it lacks is exactly what a space without known batches lacks: no array, no word of it."""
+    described = json.loads((store.folder / "gene" / "cpjump1-5-orf" / "space.json").read_text())
+    assert set(described["arrays"]) == {"keys", "values", "minima", "maxima"}
+    assert store.space(G, "cpjump1-5-orf").batches is None
+
+
+def test_batches_that_do_not_fit_the_rows_are_noticed(tmp_path: Path) -> None:
+    writer = FeatureStoreWriter(tmp_path)
+    with pytest.raises(InputError, match="3 keys but 2 batches"):
+        add(writer, batches=["a", "b"])
+    add(writer, batches=["a", "b", "c"])
+    writer.finish({})
+    folder = tmp_path / "gene" / "s"
+    np.save(folder / "batches.npy", np.array(["a", "b"]))
+    about = json.loads((folder / "space.json").read_text())
+    about["arrays"]["batches"]["shape"] = [2]
+    (folder / "space.json").write_text(json.dumps(about))
+    with pytest.raises(ArtefactError, match="do not fit each other"):
+        FeatureStore.open(tmp_path)
+
+
 def test_nothing_shows_before_finish_and_a_failure_leaves_the_old_store(store: FeatureStore) -> None:
     folder = store.folder
 

@@ -11,8 +11,10 @@ import pytest
 
 from graphdb.content import content_hash
 from graphdb.errors import InputError
+from graphdb.feature_store import FeatureStore
 from graphdb.schema import EDGES, NODES, EdgeType, NodeType
 from graphdb.tables import EdgeKind
+from graphdb.workspace import Workspace
 from ingest.assemble import Assembled, assemble
 from ingest.options import IngestOptions
 from ingest.perturbations import profile_id
@@ -24,6 +26,7 @@ from ingest.records import (
     SourceRecords,
     StructureTable,
 )
+from ingest.write import write_features
 
 ASPIRIN = "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"
 CAFFEINE = "RYYVLZVUVIJVGH-UHFFFAOYSA-N"
@@ -270,3 +273,39 @@ def test_the_order_of_sources_does_not_matter_and_the_schema_knows_every_column(
     for kind, table in forward.tables.edges.items():
         assert set(table.columns) == {"src", "dst", *EDGES[kind.edge_type].properties}
         assert table["weight"].between(0, 1).all()
+
+
+def test_a_profile_says_what_it_was_measured_with() -> None:
+    """The batch is the plate, by source; the source where no plate is known; rows stand in the order of the keys."""
+    refs = [
+        ("drugbank", "DB00945", "compound"),
+        ("drugbank", "DB00201", "compound"),
+        ("drugbank", "DB00898", "compound"),
+    ]
+    plated, plain = (profiles(source, refs, np.eye(3)) for source in ("lab", "other"))
+    plated.table["plate"] = ["P1", None, "P2"]
+    result = build(
+        ids=SourceRecords(structures=(LOOKUP,)),
+        lab=SourceRecords(profiles=(plated,)),
+        other=SourceRecords(profiles=(plain,)),
+    )
+    (matrix,) = result.features
+    expected = {profile_id("lab", "cells-3", f"r{i}"): name for i, name in enumerate(["lab/P1", "lab", "lab/P2"])}
+    expected |= {profile_id("other", "cells-3", f"r{i}"): "other" for i in range(3)}
+    assert matrix.batches is not None
+    assert dict(zip(matrix.keys, matrix.batches, strict=True)) == expected
+
+
+def test_a_median_over_profiles_of_a_gene_has_no_batch_and_the_store_keeps_what_there_is(tmp_path: Path) -> None:
+    refs = [("ncbi", "5742", "crispr"), ("ncbi", "5742", "crispr"), ("drugbank", "DB00945", "compound")]
+    table = profiles("lab", refs, np.eye(3))
+    table.table["plate"] = ["P1", "P2", "P3"]
+    result = build(
+        ids=SourceRecords(structures=(LOOKUP,), genes=(GENES,)),
+        lab=SourceRecords(profiles=(table,)),
+    )
+    write_features(Workspace(tmp_path), result, "hash", {}, "keep")
+    spaces = {space.node_type: space for space in FeatureStore.open(Workspace(tmp_path).features, verify=True).spaces()}
+    assert spaces[NodeType.GENE].batches is None
+    assert spaces[NodeType.MORPHOLOGY].batches is not None
+    assert spaces[NodeType.MORPHOLOGY].batches.tolist() == ["lab/P3"]
