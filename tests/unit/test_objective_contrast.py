@@ -126,7 +126,7 @@ def test_starts_are_the_molecules_with_profiles_and_walks_end_at_one(
     for molecule, profile in batch.nodes.tolist():
         assert profile in profile_of[molecule]
         assert snapshot.node_type[profile] == node_type.code
-    assert batch.weight_sums == batch.target_sums == ()
+    assert batch.sums == ()
 
 
 def test_held_out_molecules_are_no_starts(tmp_path: Path) -> None:
