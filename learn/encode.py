@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -64,23 +65,40 @@ def encode_with_reasons(
 
     It has n rows with ``inchikey`` and ``smiles``, standardised, None where rejected, and ``reason``, None where not.
     """
+    model = checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)
+    encoder = model.encoder()
+    graphs, place, standard = standard_graphs(smiles, model.tautomers)
+    embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
+    usable = place >= 0
+    if usable.any():
+        embeddings[usable] = embed_graphs(encoder, graphs, device=device)[place[usable]]
+    return embeddings, standard
+
+
+def standard_graphs(
+    smiles: Sequence[str], tautomers: Literal["keep", "canonical"]
+) -> tuple[MoleculeGraphs, npt.NDArray[np.int64], pd.DataFrame]:
+    """Standardise n structures and turn them into graphs, equal molecules into one.
+
+    Returns
+    -------
+    tuple
+        The graphs; (n,) the graph of each structure, −1 where it cannot be used; and the table of structures that
+        `encode_with_reasons` returns.
+    """
     # Chemistry is imported here, so that importing this module does not need it.
     from ingest.features.molecule_graph import featurise
     from ingest.standardise.molecules import standardise_table
 
-    model = checkpoint if isinstance(checkpoint, Checkpoint) else load(checkpoint)
-    encoder = model.encoder()
-    standard = standardise_table([("smiles", text) for text in smiles], tautomers=model.tautomers)
-    embeddings = np.full((len(smiles), WIDTH), np.nan, dtype=np.float32)
+    standard = standardise_table([("smiles", text) for text in smiles], tautomers=tautomers)
     usable = np.flatnonzero(standard["inchikey"].notna().to_numpy())
-    if len(usable):
-        chosen = standard.iloc[usable]
-        # Equal molecules are encoded once.
-        distinct, place = np.unique(chosen["inchikey"].to_numpy(str), return_inverse=True)
-        first = chosen.drop_duplicates("inchikey").set_index("inchikey")["smiles"]
-        graphs = featurise([first[key] for key in distinct], list(distinct))
-        embeddings[usable] = embed_graphs(encoder, graphs, device=device)[place]
-    return embeddings, standard
+    chosen = standard.iloc[usable]
+    distinct, position = np.unique(chosen["inchikey"].to_numpy(str), return_inverse=True)
+    first = chosen.drop_duplicates("inchikey").set_index("inchikey")["smiles"]
+    place = np.full(len(smiles), -1, dtype=np.int64)
+    place[usable] = position
+    keys = distinct.tolist()
+    return featurise([first[key] for key in keys], keys), place, standard
 
 
 def embed_graphs(encoder: Encoder, graphs: MoleculeGraphs, *, device: str = "auto") -> Floats:
