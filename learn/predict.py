@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,10 @@ def _apply(arguments: argparse.Namespace) -> None:
     predictor = Predictor.load(arguments.model)
     lines, smiles, place = _structures(arguments.smiles, arguments.smiles_column)
     prediction = predictor.predict(smiles, device=arguments.device)
+    prediction = replace(
+        prediction,
+        reasons=tuple("no SMILES" if not text else why for text, why in zip(smiles, prediction.reasons, strict=True)),
+    )
     table = prediction_table(predictor, lines, smiles, prediction)
     rejected = [(line, why) for line, why in zip(lines, prediction.reasons, strict=True) if why is not None]
     for line, why in rejected[:SHOWN_REJECTS]:
