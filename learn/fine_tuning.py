@@ -22,7 +22,8 @@ from learn.config import WIDTH
 from learn.device import resolve_device
 from learn.encode import embed_graphs
 from learn.encoder import Encoder
-from learn.head import Floats, Head, HeadConfig, answer, masked_loss, shuffled_batches
+from learn.head import FittedHead, Floats, Head, HeadConfig, answer, masked_loss, shuffled_batches
+from learn.head_training import train_head
 from learn.metrics import better, score
 from learn.tasks.task import Kind, Metric
 
@@ -33,6 +34,9 @@ Profile = Literal["paper", "reference"]
 class FineTuneConfig:
     """Settings of training end to end; the defaults are for few epochs on a processor.
 
+    A head with random weights spoils in its first steps what pretraining has made. So it is trained on the frozen
+    encoder first, and the encoder joins then (Kumar et al. 2022).
+
     Attributes
     ----------
     unfreeze
@@ -40,6 +44,9 @@ class FineTuneConfig:
     profile
         Mode of the encoder while the head learns: ``paper`` (eval: no dropout, the running statistics of pretraining)
         or ``reference`` (training: dropout, statistics of the batch, which move the running ones).
+    head_first
+        Whether the head is trained on the frozen encoder (in eval mode, as `head` says) before the two are trained
+        together; what they are then is epoch 0.
     encoder_rate
         Learning rate of the encoder; that of the head is `head.learning_rate`.
     batch, epochs, patience
@@ -47,14 +54,15 @@ class FineTuneConfig:
     clip
         Norm to which gradients are clipped.
     head
-        Its shape, learning rate and weight decay. Its own batch and epochs are not read.
+        Its shape, learning rate and weight decay; batch, epochs and patience are those of `head_first`.
     """
 
     unfreeze: bool = True
     profile: Profile = "paper"
+    head_first: bool = True
     encoder_rate: float = 1e-4
     batch: int = 128
-    epochs: int = 15
+    epochs: int = 8
     patience: int = 4
     clip: float = 1.0
     head: HeadConfig = field(default_factory=HeadConfig)
@@ -78,6 +86,7 @@ def training(*, unfreeze: bool, profile: Profile, epochs: int | None = None) -> 
     return FineTuneConfig(
         unfreeze=False,
         profile=profile,
+        head_first=False,
         batch=head.batch,
         epochs=epochs or head.epochs,
         patience=head.patience,
@@ -97,7 +106,8 @@ class FineTuned:
     kind
         What they predict.
     validation, best_epoch, epochs
-        The best validation score, when it was reached, and how many epochs were run; 1-based.
+        The best validation score, when it was reached, and how many epochs were run; 1-based, 0: before the encoder
+        joined.
     """
 
     encoder: Encoder
@@ -169,6 +179,10 @@ def fine_tune(
             weight_decay=config.head.weight_decay,
         )
         best = FineTuned(tuned, head, kind, float("nan"), 0, 0)
+        if config.head_first:
+            first = _head_first(kind, metric, tuned, train, valid, seed, config, device)
+            head.load_state_dict(first.head.state_dict())
+            best = FineTuned(copy.deepcopy(tuned), copy.deepcopy(head), kind, first.validation, 0, 0)
         epoch = 0
         for epoch in range(1, config.epochs + 1):
             tuned.train(config.profile == "reference")
@@ -186,12 +200,26 @@ def fine_tune(
                 optimiser.step()
             now = FineTuned(tuned.eval(), head.eval(), kind, float("nan"), epoch, epoch)
             reached = score(metric, valid[1], now.predict(valid[0])).mean
-            if better(metric, reached, best.validation) or (not best.best_epoch and not np.isnan(reached)):
+            if better(metric, reached, best.validation) or (np.isnan(best.validation) and not np.isnan(reached)):
                 best = FineTuned(copy.deepcopy(tuned), copy.deepcopy(head), kind, reached, epoch, epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
             if epoch - best.best_epoch >= config.patience:
                 break
-    if not best.best_epoch:
+    if np.isnan(best.validation):
         raise ValueError("no task of the validation set can be scored")
-    return FineTuned(best.encoder, best.head, kind, best.validation, best.best_epoch, epoch)
+    return FineTuned(best.encoder.eval(), best.head.eval(), kind, best.validation, best.best_epoch, epoch)
+
+
+def _head_first(
+    kind: Kind,
+    metric: Metric,
+    encoder: Encoder,
+    train: tuple[MoleculeGraphs, Floats],
+    valid: tuple[MoleculeGraphs, Floats],
+    seed: int,
+    config: FineTuneConfig,
+    device: str,
+) -> FittedHead:
+    sets = [(embed_graphs(encoder, graphs, device=device), labels) for graphs, labels in (train, valid)]
+    return train_head(kind, metric, sets[0], sets[1], seed=seed, config=config.head, device=device)

@@ -55,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     fitting.add_argument(
         "--profile", choices=("paper", "reference"), default="paper", help="mode of the encoder in training"
     )
-    fitting.add_argument("--epochs", type=_positive, help="most epochs (default: 300; with --unfreeze 15)")
+    fitting.add_argument("--epochs", type=_positive, help="most epochs (default: 300; with --unfreeze 8)")
     fitting.add_argument("--seeds", type=_positive, default=5, help="members of the ensemble (default: %(default)s)")
     fitting.add_argument("--no-baseline", action="store_true", help="leave the random forest and LightGBM out")
     fitting.add_argument("--checkpoint", type=Path, help="pretrained encoder (default: the newest run's)")

@@ -81,7 +81,8 @@ def _notes(records: Sequence[dict[str, Any]], about: dict[str, Any]) -> list[str
     if tuned:
         epochs = sorted({str(cell["settings"]["epochs"]) for cell in tuned})
         lines.append(
-            f"- *fine-tuned*: encoder and head together, at most {' or '.join(epochs)} epochs, the best by validation; "
+            f"- *fine-tuned*: head first, then encoder and head together, up to {' or '.join(epochs)} epochs, best "
+            "by validation (which may be the one before the encoder joined); "
             f"{max(len(cell['seeds']) for cell in tuned)} seed(s), for the time it takes on processors."
         )
     return [

@@ -73,7 +73,8 @@ def split_table(
         assert column is not None
         parts = _dealt(np.argsort(_times(task, rows, column), kind="stable"), train, valid)
     elif how == "random":
-        parts = _dealt(_grouped(smiles, seed), train, valid)
+        group, order = _grouped(smiles, seed)
+        parts = _dealt(order, train, valid, group)
     else:
         parts = scaffold_split(smiles, train, valid)
     for name, part in parts._asdict().items():
@@ -85,16 +86,28 @@ def split_table(
     return parts
 
 
-def _dealt(order: npt.NDArray[np.int64], train: float, valid: float) -> SplitIndices:
+def _dealt(
+    order: npt.NDArray[np.int64], train: float, valid: float, group: npt.NDArray[np.int64] | None = None
+) -> SplitIndices:
+    """Cut `order`; a cut that would fall into a group comes behind it."""
     first = int(train * len(order))
     second = first + int(valid * len(order))
+    if group is not None:
+        first, second = (_behind(group[order], cut) for cut in (first, second))
     return SplitIndices(order[:first], order[first:second], order[second:])
 
 
-def _grouped(smiles: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
+def _behind(groups: npt.NDArray[np.int64], cut: int) -> int:
+    while 0 < cut < len(groups) and groups[cut] == groups[cut - 1]:
+        cut += 1
+    return cut
+
+
+def _grouped(smiles: Sequence[str], seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the group (n,) of each row, one a structure, and the rows in a random order of the groups."""
     _, group = np.unique(np.array(smiles, dtype=str), return_inverse=True)
     shuffled = np.random.default_rng(seed).permutation(group.max() + 1 if len(group) else 0)
-    return np.argsort(shuffled[group], kind="stable")
+    return group, np.argsort(shuffled[group], kind="stable")
 
 
 def _given(task: TableTask, rows: npt.NDArray[np.int64], column: str) -> SplitIndices:
