@@ -197,9 +197,7 @@ def load(path: Path | str) -> Checkpoint:
     ArtefactError
         If it is missing, damaged, no such checkpoint, or of another schema.
     """
-    content = _read(Path(path))
-    if content.get("kind") != KIND:
-        raise ArtefactError(f"{path}: expected an {KIND}, found something else")
+    content = read_tensors(Path(path), KIND)
     if content.get("schema") != SCHEMA:
         raise ArtefactError(f"{path}: checkpoint schema {content.get('schema')}, this platform reads {SCHEMA}")
     try:
@@ -292,9 +290,23 @@ def _filled(module: Network, state: Mapping[str, Any], path: Path | str) -> Netw
     return module.eval()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_tensors(path: Path, kind: str, *, made_by: str = "python -m learn.pretrain") -> dict[str, Any]:
+    """Read what `save_tensors` wrote.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing (the message names the command `made_by`), damaged, or not of this kind.
+    """
+    content = _read(path, made_by)
+    if content.get("kind") != kind:
+        raise ArtefactError(f"{path}: expected an {kind}, found something else")
+    return content
+
+
+def _read(path: Path, made_by: str = "python -m learn.pretrain") -> dict[str, Any]:
     if not path.is_file():
-        raise ArtefactError(f"{path}: no checkpoint here; make one with: python -m learn.pretrain")
+        raise ArtefactError(f"{path}: no checkpoint here; make one with: {made_by}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle may raise anything

@@ -1,7 +1,8 @@
 """Evaluate a pretrained encoder on a downstream data set: ``python -m learn.finetune --task chembl2k --data PATH``.
 
-The encoder stays frozen, so its embeddings are computed once; a head is trained on them for every seed. Beside it stand
-the same encoder before pretraining, and a random forest on fingerprints.
+The encoder stays frozen, so its embeddings are computed once; a head is trained on them for every seed. With ``--probe
+linear`` the head is a linear model, with ``--unfreeze`` the encoder learns too. Beside it stand the same encoder before
+pretraining, a random forest on fingerprints, and LightGBM on descriptors.
 """
 
 from __future__ import annotations
@@ -23,17 +24,28 @@ from graphdb.console import note, print_table, progress, run, say
 from graphdb.errors import InputError
 from graphdb.files import sha256, versions, write_json
 from graphdb.workspace import Workspace
+from learn.baselines import boosting
 from learn.checkpoint import Checkpoint, HeldOut
 from learn.checkpoint import load as load_checkpoint
-from learn.downstream import Result, forest_result, head_result
+from learn.downstream import Result, boosting_result, fine_tuned_result, forest_result, head_result, probe_result
 from learn.encode import encode
 from learn.encoder import Encoder
+from learn.fine_tuning import FineTuneConfig, training
 from learn.head import HeadConfig
 from learn.metrics import THRESHOLDS
 from learn.objectives import recipe_of
 from learn.runs import newest_checkpoint
+from learn.standard_graphs import standard_graphs
 from learn.tasks import TASKS, TaskData, load
 from learn.tasks.split import SplitIndices, split
+
+NAMES = {
+    "mlp": "InfoAlign embedding + head",
+    "linear": "InfoAlign embedding + linear probe",
+    "unfrozen": "InfoAlign encoder, fine-tuned",
+    "reference": "InfoAlign embedding in training mode + head",
+}
+"""What tables call the ways of using an encoder."""
 
 
 def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
@@ -113,30 +125,42 @@ def main(arguments: argparse.Namespace) -> None:
         )
     parts = split(data)
     note(f"encoding {len(data.smiles):,} molecules of {data.task.title} with {path}")
-    system = "InfoAlign" if model.config.objective == "infoalign" else model.config.objective
-    embeddings = {
-        f"{system} embedding + head" + (" (LEAKAGE: not held out)" if leakage else ""): encode(
-            data.smiles, model, device=arguments.device
-        )
-    }
+    way = "unfrozen" if arguments.unfreeze else "reference" if arguments.profile == "reference" else arguments.probe
+    if arguments.probe == "linear" and way == "reference":
+        raise InputError("--probe linear knows no training mode of the encoder: leave --profile reference out")
+    name = NAMES[way]
+    if model.config.objective != "infoalign":
+        name = name.replace("InfoAlign", model.config.objective)
+    models = {f"{name}{' (LEAKAGE: not held out)' if leakage else ''}": model}
     if not arguments.no_baseline:
-        embeddings["the same, encoder not pretrained"] = encode(data.smiles, untrained(model), device=arguments.device)
+        models["the same, encoder not pretrained"] = untrained(model)
+    embeddings = {system: encode(data.smiles, encoder, device=arguments.device) for system, encoder in models.items()}
     labels, left_out = encodable(data, *embeddings.values())
     if left_out:
         note(f"{left_out:,} molecules have no embedding and are left out, for the baseline too")
 
     results = []
-    config = HeadConfig(epochs=arguments.epochs)
     for system, x in embeddings.items():
+        if way == "linear":
+            note(f"{system}: fitting")
+            results.append(probe_result(data, labels, parts, x, system))
+            continue
         with _counting(f"{system}, seeds", arguments.seeds) as advance:
-            seeds = range(arguments.seeds)
-            results.append(
-                head_result(data, labels, parts, x, system, seeds, config, arguments.device, on_seed=advance)
-            )
+            if way == "mlp":
+                config = HeadConfig(epochs=arguments.epochs or HeadConfig.epochs)
+                seeds, device = range(arguments.seeds), arguments.device
+                results.append(head_result(data, labels, parts, x, system, seeds, config, device, on_seed=advance))
+            else:
+                results.append(_fine_tuned(data, labels, parts, models[system], system, arguments, advance))
     if not arguments.no_baseline:
         n_seeds = arguments.baseline_seeds or min(arguments.seeds, data.task.baseline_seeds)
         with _counting("random forest, seeds", n_seeds) as advance:
             results.append(forest_result(data, labels, parts, range(n_seeds), on_seed=advance))
+        if boosting.available():
+            note("LightGBM: descriptors, then one model a task")
+            results.append(boosting_result(data, labels, parts, (0,), Workspace.default().cache))
+        else:
+            note("LightGBM is not installed and is left out; pip install 'infoalign-db[boosting]'")
 
     seconds = time.monotonic() - started
     record = _record(data, parts, path, model.model_hash, results, leakage, left_out, arguments, seconds)
@@ -149,11 +173,29 @@ def main(arguments: argparse.Namespace) -> None:
         say(f"{seconds:.0f} s; results: {out}")
 
 
+def _fine_tuned(
+    data: TaskData,
+    labels: npt.NDArray[np.float32],
+    parts: SplitIndices,
+    model: Checkpoint,
+    system: str,
+    arguments: argparse.Namespace,
+    advance: Callable[[int], None],
+) -> Result:
+    graphs, place, _ = standard_graphs(data.smiles, model.tautomers)
+    config = training(unfreeze=arguments.unfreeze, profile=arguments.profile, epochs=arguments.epochs)
+    seeds, device = range(arguments.seeds), arguments.device
+    return fine_tuned_result(
+        data, labels, parts, graphs, place, model.encoder(), system, seeds, config, device, on_seed=advance
+    )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m learn.finetune",
-        description="Train a head on frozen embeddings and score it beside a random forest on fingerprints.",
+        description="Train a head on frozen embeddings, or the encoder with it, and score it beside a random forest on"
+        " fingerprints and LightGBM on descriptors.",
     )
     parser.add_argument("--task", required=True, choices=sorted(TASKS), help="the downstream data set")
     parser.add_argument(
@@ -161,14 +203,30 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--checkpoint", type=Path, help="checkpoint file (default: the newest run of the workspace)")
     parser.add_argument("--seeds", type=_positive, default=10, help="seeds of the head (default: %(default)s)")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--probe",
+        choices=("mlp", "linear"),
+        default="mlp",
+        help="the head on the frozen encoder (default: %(default)s)",
+    )
+    ways.add_argument("--unfreeze", action="store_true", help="fine-tune the encoder together with the head")
     parser.add_argument(
-        "--epochs", type=_positive, default=HeadConfig.epochs, help="most epochs (default: %(default)s)"
+        "--profile",
+        choices=("paper", "reference"),
+        default="paper",
+        help="mode of the encoder while the head learns: eval (paper), or training as the authors' code has it",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=_positive,
+        help=f"most epochs (default: {HeadConfig.epochs}; with --unfreeze {FineTuneConfig.epochs})",
     )
     parser.add_argument(
         "--baseline-seeds", type=_positive, help="seeds of the random forest (default: what fits in some three minutes)"
     )
     parser.add_argument(
-        "--no-baseline", action="store_true", help="leave the random forest and the untrained encoder out"
+        "--no-baseline", action="store_true", help="leave the forest, LightGBM and the untrained encoder out"
     )
     parser.add_argument(
         "--allow-leakage", action="store_true", help="go on although pretraining saw these molecules; the table says so"
@@ -213,7 +271,13 @@ def _record(
         "leakage": leakage,
         "split": {"name": data.task.split, **{name: len(part) for name, part in parts._asdict().items()}},
         "molecules_without_embedding": left_out,
-        "settings": {"epochs": arguments.epochs, "device": arguments.device},
+        "settings": {
+            "probe": arguments.probe,
+            "unfreeze": arguments.unfreeze,
+            "profile": arguments.profile,
+            "epochs": arguments.epochs,
+            "device": arguments.device,
+        },
         "results": [result.as_json(data.names) for result in results],
         "seconds": round(seconds, 1),
         "versions": versions(),
@@ -226,11 +290,18 @@ def _print(data: TaskData, parts: SplitIndices, results: list[Result], leakage: 
     what = "mean AUC" if classified else "mean absolute error of the log values"
     print_table(
         f"{data.task.title}: {what} over {n_scored} of {data.task.n_tasks} tasks, {len(parts.test):,} test molecules",
-        ["system", "AUC" if classified else "MAE", *(f"> {at:.2f}" for at in THRESHOLDS if classified), "seeds"],
+        [
+            "system",
+            "AUC" if classified else "MAE",
+            "95 %",
+            *(f"> {at:.2f}" for at in THRESHOLDS if classified),
+            "seeds",
+        ],
         [
             [
                 result.system,
                 str(result.mean),
+                str(result.intervals.mean),
                 *(f"{100 * result.share_above(at).mean:.1f} %" for at in THRESHOLDS if classified),
                 len(result.seeds),
             ]
@@ -239,7 +310,8 @@ def _print(data: TaskData, parts: SplitIndices, results: list[Result], leakage: 
     )
     if n_scored < data.task.n_tasks:
         say(f"{data.task.n_tasks - n_scored} tasks have a single class in the test set and are left out")
-    say("± is the standard deviation over seeds; the forest is scored by probability, not by hard labels")
+    say("± is the standard deviation over seeds; trees are scored by probability, not by hard labels")
+    say("95 %: where the score of 95 of 100 other draws of test molecules lies (bootstrap)")
     if leakage:
         say(f"LEAKAGE: {leakage}; the first row says nothing about new molecules")
 

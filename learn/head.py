@@ -1,9 +1,7 @@
-"""The prediction head on frozen embeddings, and its training (method.md, section 5)."""
+"""The prediction head on frozen embeddings (method.md, section 5); `learn.head_training` trains it."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from learn.device import resolve_device
-from learn.metrics import better, score
-from learn.tasks.task import Kind, Metric
+from learn.tasks.task import Kind
 
 Floats = npt.NDArray[np.floating]
 
@@ -90,7 +86,7 @@ class FittedHead:
         device = next(self.head.parameters()).device
         with torch.no_grad():
             out = self.head(torch.as_tensor(x, dtype=torch.float32, device=device))
-        return _answer(out, self.kind)
+        return answer(out, self.kind)
 
 
 def masked_loss(kind: Kind, out: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -109,84 +105,15 @@ def masked_loss(kind: Kind, out: torch.Tensor, labels: torch.Tensor) -> torch.Te
     return F.l1_loss(out[known], labels[known])
 
 
-def train_head(
-    kind: Kind,
-    metric: Metric,
-    train: tuple[Floats, Floats],
-    valid: tuple[Floats, Floats],
-    *,
-    seed: int,
-    config: HeadConfig | None = None,
-    device: str = "cpu",
-    on_epoch: Callable[[int], None] | None = None,
-) -> FittedHead:
-    """Train a head on frozen embeddings; keep the weights of the epoch with the best validation score.
-
-    Parameters
-    ----------
-    kind, metric
-        What is predicted, and by what score an epoch is judged.
-    train, valid
-        Embeddings (n, d) and labels (n, t), NaN where missing.
-    seed
-        Of the initial weights, the order of the molecules and the dropout. The caller's random state is left alone.
-    config
-        Settings.
-    device
-        Where to train; see `learn.device.resolve_device`.
-    on_epoch
-        Called with the number of the epoch that ended.
-
-    Raises
-    ------
-    ValueError
-        If no label of the training set is known, or no epoch has a validation score.
-    """
-    config = config or HeadConfig()
-    place = resolve_device(device)
-    x, labels = (torch.as_tensor(part, dtype=torch.float32, device=place) for part in train)
-    rows = torch.nonzero((~torch.isnan(labels)).any(dim=1)).flatten()
-    if len(rows) < 2:
-        raise ValueError("the training set needs at least two labelled molecules")
-    valid_x = torch.as_tensor(valid[0], dtype=torch.float32, device=place)
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-        torch.manual_seed(seed)
-        head = Head(x.shape[1], labels.shape[1], config).to(place)
-        optimiser = torch.optim.Adam(
-            head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
-        )
-        best, best_epoch, best_weights = float("nan"), 0, None
-        epoch = 0
-        for epoch in range(1, config.epochs + 1):
-            head.train()
-            for batch in _batches(rows, config.batch):
-                optimiser.zero_grad()
-                masked_loss(kind, head(x[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-            head.eval()
-            with torch.no_grad():
-                now = score(metric, valid[1], _answer(head(valid_x), kind)).mean
-            if better(metric, now, best) or (best_weights is None and not np.isnan(now)):
-                best, best_epoch, best_weights = now, epoch, copy.deepcopy(head.state_dict())
-            if on_epoch is not None:
-                on_epoch(epoch)
-            if epoch - best_epoch >= config.patience:
-                break
-    if best_weights is None:
-        raise ValueError("no task of the validation set can be scored")
-    head.load_state_dict(best_weights)
-    return FittedHead(head.eval(), kind, best, best_epoch, epoch)
-
-
-def _batches(rows: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Shuffle `rows` and cut them; a last batch of one molecule, which batch norm cannot take, joins the one before."""
-    shuffled = rows[torch.randperm(len(rows)).to(rows.device)]
-    batches = list(torch.split(shuffled, size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
-def _answer(out: torch.Tensor, kind: Kind) -> npt.NDArray[np.float64]:
+def answer(out: torch.Tensor, kind: Kind) -> npt.NDArray[np.float64]:
+    """Return what `out`, logits or values of any shape, says: probabilities of label 1, or the values."""
     out = torch.sigmoid(out) if kind == "classification" else out
-    return out.double().cpu().numpy()
+    return out.detach().double().cpu().numpy()
+
+
+def shuffled_batches(n: int, size: int, random: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    """Shuffle n rows and cut them; a last batch of one, which batch norm cannot take, joins the one before."""
+    cuts = list(range(0, n, size))
+    if len(cuts) > 1 and n - cuts[-1] == 1:
+        cuts.pop()
+    return np.split(random.permutation(n), cuts[1:])

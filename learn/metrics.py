@@ -1,4 +1,4 @@
-"""Scores of predictions on downstream tasks: AUC with shares above thresholds, MAE; mean and s.d. over seeds."""
+"""Scores of predictions on downstream tasks: AUC with shares above thresholds, AUPRC, MAE, R²; over seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Scores:
     Attributes
     ----------
     metric
-        ``"auc"`` or ``"mae"``.
+        ``"auc"``, ``"auprc"``, ``"mae"`` or ``"r2"``.
     by_task
         (t,) float64; NaN for a task that cannot be scored.
     """
@@ -69,15 +69,15 @@ def score(metric: Metric, labels: Floats, predictions: Floats) -> Scores:
     Parameters
     ----------
     metric
-        ``"auc"`` or ``"mae"``.
+        ``"auc"``, ``"auprc"``, ``"mae"`` or ``"r2"``.
     labels
         (n, t); NaN where a label is missing, which leaves that cell out.
     predictions
-        (n, t); for AUC any score that grows with the probability of label 1.
+        (n, t); for AUC and AUPRC any score that grows with the probability of label 1.
     """
     if labels.shape != predictions.shape:
         raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} differ in shape")
-    one_task = auc if metric == "auc" else mae
+    one_task = {"auc": auc, "auprc": auprc, "mae": mae, "r2": r2}[metric]
     by_task = [one_task(labels[:, task], predictions[:, task]) for task in range(labels.shape[1])]
     return Scores(metric, np.array(by_task, dtype=np.float64))
 
@@ -113,6 +113,34 @@ def mae(labels: Floats, predictions: Floats) -> float:
     return float(np.abs(_finite(predictions[known]) - labels[known]).mean())
 
 
+def auprc(labels: Floats, predictions: Floats) -> float:
+    """Return the average precision of one task, or NaN where only one class is there.
+
+    The step-wise area under the precision-recall curve, as scikit-learn's ``average_precision_score``; equal
+    predictions are one step. Arguments as for `auc`.
+    """
+    known = ~np.isnan(labels)
+    positive = labels[known] == 1
+    if positive.all() or not positive.any():
+        return float("nan")
+    falling = np.argsort(-_finite(predictions[known]), kind="stable")
+    ranked = predictions[known][falling]
+    last_of_step = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    hits = np.cumsum(positive[falling])[last_of_step]
+    gained = np.diff(hits, prepend=0) / hits[-1]
+    return float((gained * hits / (last_of_step + 1)).sum())
+
+
+def r2(labels: Floats, predictions: Floats) -> float:
+    """Return the coefficient of determination of one task, or NaN where the known labels do not differ."""
+    known = ~np.isnan(labels)
+    values = np.asarray(labels[known], dtype=np.float64)
+    spread = float(((values - values.mean()) ** 2).sum()) if values.size else 0.0
+    if spread == 0:
+        return float("nan")
+    return 1 - float(((values - _finite(predictions[known])) ** 2).sum()) / spread
+
+
 def over_seeds(values: Sequence[float]) -> MeanAndDeviation:
     """Return mean and sample standard deviation of one score over seeds."""
     array = np.asarray(values, dtype=np.float64)
@@ -122,7 +150,7 @@ def over_seeds(values: Sequence[float]) -> MeanAndDeviation:
 
 def better(metric: Metric, value: float, than: float) -> bool:
     """Return whether `value` is a better score than `than`; a NaN is never better."""
-    return value > than if metric == "auc" else value < than
+    return value < than if metric == "mae" else value > than
 
 
 def _finite(predictions: Floats) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ from graphdb.errors import InputError
 from graphdb.files import sha256
 
 Kind = Literal["classification", "regression"]
-Metric = Literal["auc", "mae"]
+Metric = Literal["auc", "mae", "auprc", "r2"]
 Split = Literal["scaffold", "ogb_scaffold"]
 
 ADDED_COLUMN = "inchikey"
@@ -39,7 +39,7 @@ class Task:
     kind
         Labels are 0/1 (``"classification"``) or real numbers (``"regression"``).
     metric
-        ``"auc"``, the higher the better, or ``"mae"``, in the labels' unit, the lower the better.
+        What it is ranked by: ``"auc"``, the higher the better, or ``"mae"``, in the labels' unit, the lower the better.
     split
         The function of `learn.tasks.split` that makes train, validation and test sets.
     folder, files

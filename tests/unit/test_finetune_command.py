@@ -81,9 +81,14 @@ def test_it_scores_the_head_beside_the_forest(
     assert _run(*words, "--device", "cpu") == 0
     printed = capsys.readouterr()
     record = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())
-    head, untrained, forest = record["results"]
+    head, untrained, forest, boosting = record["results"]
     assert (head["seeds"], untrained["seeds"], forest["seeds"]) == ([0, 1, 2], [0, 1, 2], [0, 1])
-    assert head["tasks_scored"] == untrained["tasks_scored"] == forest["tasks_scored"] == 3
+    assert (boosting["system"], boosting["seeds"]) == ("LightGBM on descriptors and Morgan counts", [0])
+    assert {result["tasks_scored"] for result in record["results"]} == {3}
+    for result in record["results"]:
+        low, high = result["interval"]
+        assert low <= result["mean"] <= high
+        assert result["interval_by_task"]["ALWAYS"] is None
     # The checkpoint's weights are those of seed 1, the untrained encoder's those of the run's seed 0.
     assert head["by_task"]["NOISE"] != untrained["by_task"]["NOISE"]
     assert min(head["by_task"]["NITROGEN"]) > 0.8
@@ -153,6 +158,32 @@ def test_leakage_is_refused_in_one_line_and_said_where_allowed(
     record = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())
     assert words in record["leakage"]
     assert "LEAKAGE" in record["results"][0]["system"]
+
+
+@pytest.mark.parametrize(
+    ("words", "system", "seeds"),
+    [
+        (("--probe", "linear"), "InfoAlign embedding + linear probe", [0]),
+        (("--unfreeze", "--epochs", 2), "InfoAlign encoder, fine-tuned", [0, 1]),
+        (("--profile", "reference", "--epochs", 2), "InfoAlign embedding in training mode + head", [0, 1]),
+    ],
+)
+def test_the_encoder_can_be_used_in_other_ways(
+    data_file: Path, checkpoint_file: Path, words: tuple[object, ...], system: str, seeds: list[int]
+) -> None:
+    usual = ("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file, "--seeds", 2, "--no-baseline")
+    assert _run(*usual, *words, "--device", "cpu") == 0
+    (result,) = json.loads((checkpoint_file.parent / "finetune-chembl2k.json").read_text())["results"]
+    assert (result["system"], result["seeds"], result["tasks_scored"]) == (system, seeds, 3)
+
+
+def test_ways_that_exclude_each_other_are_refused(
+    data_file: Path, checkpoint_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usual = ("--task", "chembl2k", "--data", data_file, "--checkpoint", checkpoint_file)
+    assert _run(*usual, "--unfreeze", "--probe", "linear") == 2
+    assert _run(*usual, "--profile", "reference", "--probe", "linear") == 1
+    assert "training mode" in capsys.readouterr().err
 
 
 def test_an_encoder_that_gives_no_number_is_an_error(

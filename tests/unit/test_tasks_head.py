@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from learn.head import Head, HeadConfig, masked_loss, train_head
+from learn.head import Head, HeadConfig, masked_loss
+from learn.head_training import train_head, train_heads
 from learn.metrics import score
 
 QUICK = HeadConfig(hidden=64, epochs=60, patience=30, batch=50, learning_rate=5e-3)
@@ -99,6 +100,53 @@ def test_a_seed_fixes_the_result_and_leaves_the_callers_random_state_alone() -> 
     assert torch.equal(torch.random.get_rng_state(), before)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_heads_trained_together_are_those_trained_alone() -> None:
+    """Also where one of them stops before the others, and where an epoch has several batches."""
+    train, valid = _labelled("classification"), _labelled("classification", seed=1)
+    for batch in (400, 150):
+        config = HeadConfig(hidden=32, epochs=40, patience=2, batch=batch, learning_rate=3e-2)
+        done: list[int] = []
+        together = train_heads(
+            "classification", "auc", train, valid, seeds=(3, 0, 7), config=config, on_seed=done.append
+        )
+        assert sorted(done) == [0, 3, 7]
+        assert len({fitted.epochs for fitted in together}) > 1
+        for seed, fitted in zip((3, 0, 7), together, strict=True):
+            alone = train_head("classification", "auc", train, valid, seed=seed, config=config)
+            assert (alone.best_epoch, alone.epochs) == (fitted.best_epoch, fitted.epochs)
+            np.testing.assert_allclose(fitted.predict(valid[0]), alone.predict(valid[0]), atol=1e-4)
+
+
+def test_the_stack_is_heads_side_by_side() -> None:
+    """Of one molecule's embedding it makes what each of its heads makes."""
+    from learn.head_training import _Stack
+
+    torch.manual_seed(0)
+    config = HeadConfig(hidden=6)
+    heads = [Head(4, 3, config) for _ in range(2)]
+    for head in heads:
+        head.train()(torch.randn(20, 4))  # moves the running statistics
+    x = torch.randn(5, 4)
+    stack = _Stack(heads).eval()
+    out = stack(x)
+    for place, head in enumerate(heads):
+        torch.testing.assert_close(out[place], head.eval()(x))
+        state = stack.head(place)
+        assert all(torch.equal(state[name], value) for name, value in head.state_dict().items())
+
+
+def test_half_of_the_units_are_dropped_and_the_mean_is_kept() -> None:
+    from learn.head_training import _masks
+
+    for share in (0.5, 0.25):
+        drops = [np.random.Generator(np.random.SFC64([seed, 1])) for seed in range(2)]
+        masks = _masks(drops, 1000, HeadConfig(hidden=100, dropout=share)).numpy()
+        assert set(np.unique(masks)) == {0, np.float32(1 / (1 - share))}
+        # 200,000 draws: three standard deviations of the share are .0034 at most
+        assert (masks == 0).mean() == pytest.approx(share, abs=0.0034)
+        assert not np.array_equal(masks[:, :100], masks[:, 100:])
 
 
 def test_a_last_batch_of_one_molecule_is_no_trouble() -> None:

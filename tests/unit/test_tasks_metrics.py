@@ -58,3 +58,23 @@ def test_over_seeds_gives_the_sample_deviation() -> None:
     assert (summary.mean, summary.deviation, summary.n_seeds) == (pytest.approx(0.72), pytest.approx(0.02), 3)
     assert str(summary) == "0.720 ± 0.020"
     assert str(over_seeds([0.7])) == "0.700"
+
+
+def test_auprc_and_r2_are_scikit_learns() -> None:
+    from sklearn.metrics import average_precision_score, r2_score
+
+    from learn.metrics import auprc, r2
+
+    random = np.random.default_rng(3)
+    for ties in (1, 10, 1000):
+        labels = (random.random(60) < 0.3).astype(float)
+        predictions = np.floor(random.random(60) * ties) / ties
+        assert auprc(labels, predictions) == pytest.approx(average_precision_score(labels, predictions))
+        values = labels + random.standard_normal(60)
+        assert r2(values, predictions) == pytest.approx(r2_score(values, predictions))
+        values[::3] = np.nan
+        assert r2(values, predictions) == pytest.approx(
+            r2_score(values[~np.isnan(values)], predictions[~np.isnan(values)])
+        )
+    assert np.isnan(auprc(np.ones(3), np.zeros(3)))
+    assert np.isnan(r2(np.ones(3), np.zeros(3)))

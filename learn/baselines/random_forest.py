@@ -1,14 +1,16 @@
-"""What a learned embedding has to beat: a random forest on Morgan fingerprints."""
+"""A random forest on Morgan fingerprints: the paper's baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.features.fingerprints import morgan_bits, unpack
+from learn.baselines.by_task import fit_by_task, predict_by_task
 from learn.tasks.task import Kind
 
 RADIUS, SIZE, TREES = 2, 2048, 200
@@ -54,13 +56,8 @@ class RandomForest:
         InputError
             If a SMILES cannot be parsed.
         """
-        from sklearn.utils.parallel import Parallel, delayed
-
-        features = fingerprints(smiles)
-        fit_one = delayed(_fit_task)
-        # A process a task: threads inside a forest gain less, and race on Python's warning filters (scikit-learn 1.9).
-        self._models = Parallel(n_jobs=self.jobs)(
-            fit_one(self.kind, self.seed, self.trees, features, column) for column in np.asarray(labels).T
+        self._models = fit_by_task(
+            partial(_forest, self.kind, self.seed, self.trees), fingerprints(smiles), labels, self.jobs
         )
         return self
 
@@ -69,8 +66,7 @@ class RandomForest:
 
         A task without any label to learn from is NaN; one with a single class or value answers that one.
         """
-        features = fingerprints(smiles)
-        return np.column_stack([_predict_task(model, features) for model in self._models])
+        return predict_by_task(self._models, fingerprints(smiles))
 
 
 def fingerprints(smiles: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -78,23 +74,9 @@ def fingerprints(smiles: Sequence[str]) -> npt.NDArray[np.uint8]:
     return unpack(morgan_bits(smiles, radius=RADIUS, size=SIZE))
 
 
-def _fit_task(
-    kind: Kind, seed: int, trees: int, features: npt.NDArray[np.uint8], labels: npt.NDArray[np.floating]
-) -> Any:
+def _forest(kind: Kind, seed: int, trees: int) -> Any:
     # Importing scikit-learn's forests takes a second, which commands that do not fit one should not wait for.
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    known = ~np.isnan(labels)
-    if np.unique(labels[known]).size < 2:
-        return float(labels[known][0]) if known.any() else float("nan")
     forest = RandomForestClassifier if kind == "classification" else RandomForestRegressor
-    return forest(n_estimators=trees, random_state=seed).fit(features[known], labels[known])
-
-
-def _predict_task(model: Any, features: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    if isinstance(model, float):
-        return np.full(len(features), model)
-    if hasattr(model, "predict_proba"):
-        # Labels are 0 and 1, so column 1 is label 1.
-        return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)
-    return np.asarray(model.predict(features), dtype=np.float64)
+    return forest(n_estimators=trees, random_state=seed)
