@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import replacing_file, versions
 from graphdb.schema import FINGERPRINT_SPACE, NodeType
-from learn.config import TrainConfig
+from learn.config import CONSTANTS, TrainConfig
 from learn.decoders import Decoders, DecoderSpec
 from learn.encoder import Encoder
 from learn.objectives import recipe_of
@@ -158,6 +158,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "kind": KIND,
         "schema": SCHEMA,
         "config": checkpoint.config.as_dict(),
+        "constants": asdict(CONSTANTS),
         "specs": [[str(spec.node_type), spec.feature_space, spec.dimension] for spec in checkpoint.specs],
         "encoder": _on_cpu(checkpoint.encoder_state),
         "objective": _on_cpu(checkpoint.objective_state),

@@ -11,8 +11,66 @@ from graphdb.errors import InputError
 from graphdb.schema import EdgeType
 from graphdb.walks.config import WalkConfig
 
-WIDTH = 300
-"""Width of the encoder and of an embedding (method, section 4)."""
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Settings of the head and its training; the defaults are the paper's.
+
+    Attributes
+    ----------
+    hidden
+        Width of the hidden layer.
+    dropout
+        Share of hidden units that are dropped.
+    learning_rate, weight_decay
+        Of Adam.
+    batch
+        Molecules in a step.
+    epochs, patience
+        Most epochs; epochs without a better validation score after which training stops.
+    """
+
+    hidden: int = 1200
+    dropout: float = 0.5
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    batch: int = 5120
+    epochs: int = 300
+    patience: int = 50
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What the paper and its published networks fix, and no setting changes (method, sections 4 and 5).
+
+    Attributes
+    ----------
+    width
+        Of the encoder and of an embedding; hidden layers of GIN layers and virtual nodes are twice as wide.
+    decoder_hidden
+        Width of the hidden layer of a decoder.
+    max_norm
+        Cap of the norm of the rows of its embedding tables.
+    sigma_floor
+        What is added to sigma.
+    cosine
+        The learning rate ends at cos(cosine · pi) of what it begins with.
+    head
+        Of fine-tuning on frozen embeddings.
+    """
+
+    width: int = 300
+    decoder_hidden: int = 1200
+    max_norm: float = 1.0
+    sigma_floor: float = 1e-7
+    cosine: float = 7 / 16
+    head: HeadConfig = HeadConfig()
+
+
+CONSTANTS = Constants()
+"""Written into every checkpoint beside the settings."""
+WIDTH = CONSTANTS.width
+"""Width of the encoder and of an embedding."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphdb.schema import NodeType
-from learn.config import WIDTH
+from learn.config import CONSTANTS, WIDTH
 from learn.kernels import functions
 from learn.kernels.dropout import draw_keys, dropout, row_keys
 from learn.normalise import normalise
 
-HIDDEN = 1200
+HIDDEN = CONSTANTS.decoder_hidden
 
 
 @dataclass(frozen=True, order=True)

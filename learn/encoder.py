@@ -17,14 +17,14 @@ from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing, global_add_pool
 
 from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES
-from learn.config import WIDTH
+from learn.config import CONSTANTS, WIDTH
 from learn.graph_batch import GraphBatch, bond_kinds
 from learn.kernels import functions
 from learn.kernels.dropout import draw_keys, dropout, row_keys
 from learn.normalise import normalise
 
-MAX_NORM = 1.0
-SIGMA_FLOOR = 1e-7
+MAX_NORM = CONSTANTS.max_norm
+SIGMA_FLOOR = CONSTANTS.sigma_floor
 
 
 class AtomEncoder(nn.Module):

@@ -10,36 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from learn.config import HeadConfig
 from learn.tasks.task import Kind
 
+__all__ = ["FittedHead", "Head", "HeadConfig", "answer", "masked_loss", "shuffled_batches"]
+
 Floats = npt.NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class HeadConfig:
-    """Settings of the head and its training; the defaults are the paper's.
-
-    Attributes
-    ----------
-    hidden
-        Width of the hidden layer.
-    dropout
-        Share of hidden units that are dropped.
-    learning_rate, weight_decay
-        Of Adam.
-    batch
-        Molecules in a step.
-    epochs, patience
-        Most epochs; epochs without a better validation score after which training stops.
-    """
-
-    hidden: int = 1200
-    dropout: float = 0.5
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    batch: int = 5120
-    epochs: int = 300
-    patience: int = 50
 
 
 class Head(nn.Module):

@@ -66,7 +66,7 @@ def plot(steps: list[dict[str, Any]], path: Path, measured: list[dict[str, Any]]
         if measured:
             dots = [found["parts"].get(name, np.nan) for found in measured]
             axes.plot([found["step"] for found in measured], dots, "o--", color=line.get_color(), markersize=3)
-    middle.set(title="parts of the loss", xlabel="step", ylabel="nats")
+    middle.set(title="parts of the loss, and what is shown beside it", xlabel="step")
     if middle.lines:
         middle.legend(fontsize=7)
     right.set(title="KL(p(z|x) || N(0, I))", xlabel="step", ylabel="nats a molecule")

@@ -23,7 +23,7 @@ from graphdb.walks.shards import ShardReader
 from learn import ranks
 from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
-from learn.config import TrainConfig
+from learn.config import CONSTANTS, TrainConfig
 from learn.encoder import Encoder
 from learn.objectives import Loss, Objective, recipe_of
 from learn.runs import CHECKPOINT
@@ -65,7 +65,7 @@ class NonFiniteLossError(InfoAlignError):
 
 def learning_rate(config: TrainConfig, step: int, last: int) -> float:
     """Return lr · cos(7/16 · pi · step / last), the reference's schedule."""
-    return config.lr * math.cos(7 / 16 * math.pi * step / max(1, last))
+    return config.lr * math.cos(CONSTANTS.cosine * math.pi * step / max(1, last))
 
 
 def build(config: TrainConfig, maker: BatchMaker, device: torch.device) -> tuple[Encoder, Objective]:
@@ -161,7 +161,8 @@ def train(
             if molecules >= SMALLEST_BATCH:
                 began = time.monotonic()
                 batch = data.maker.make(walks, rank=rank, world_size=world_size)
-                torch.manual_seed(_step_seed(config.seed, position.step))
+                # The same numbers on every rank where the ranks share one loss; else each draws its own.
+                torch.manual_seed(_step_seed(config.seed, position.step, 0 if recipe.shares else rank))
                 rate = learning_rate(config, position.step, last)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
@@ -265,9 +266,10 @@ def _require_finite(networks: nn.Module, folder: Path) -> None:
             )
 
 
-def _step_seed(seed: int, step: int) -> int:
-    # Any mixing will do that keeps the steps of near seeds apart (the constant is 2^64 over the golden ratio).
-    return (seed * 0x9E3779B97F4A7C15 + step) % 2**63
+def _step_seed(seed: int, step: int, rank: int) -> int:
+    # Any mixing will do that keeps the steps of near seeds apart (the constants are 2^64 over the golden ratio, and a
+    # prime).
+    return (seed * 0x9E3779B97F4A7C15 + rank * 0xD6E8FEB86659FD93 + step) % 2**63
 
 
 def _save_batch(path: Path, batch: Batch) -> None:
@@ -277,6 +279,7 @@ def _save_batch(path: Path, batch: Batch) -> None:
         "edge_index": graphs.edge_index,
         "edge_attr": graphs.edge_attr,
         "batch": graphs.batch,
+        "molecules": batch.molecules,
         "nodes": batch.nodes,
         "path_weights": batch.path_weights,
         "rows": [sums.rows for sums in batch.sums],

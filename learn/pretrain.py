@@ -38,7 +38,7 @@ from learn.log import cut_log, plot, read_log
 from learn.loop import StepReport, as_line, build, is_over, steps_in, train
 from learn.objectives import recipe_of
 from learn.run_walks import walks_of
-from learn.runs import CHECKPOINT
+from learn.runs import CHECKPOINT, RECORD
 from learn.validation import Data, Validation
 
 __all__ = ["build_parser", "main", "settings_of"]
@@ -46,7 +46,6 @@ __all__ = ["build_parser", "main", "settings_of"]
 LOG = "log.jsonl"
 VALIDATION = "validation.jsonl"
 PLOT = "loss.png"
-RECORD = "run.json"
 INITIAL = "initial.pt"
 
 
