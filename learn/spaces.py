@@ -83,7 +83,7 @@ class SpaceOnDevice:
         span = space.maxima - space.minima
         # A column without any value has bounds of NaN, and is met by no observed cell.
         self._bounds = np.nan_to_num(space.minima), np.nan_to_num(span)
-        self._resident = _resident(space, device, budget)
+        self._resident = None if device.type == "cpu" else copied(space, device, budget)
         names, codes = (None, None) if space.batches is None else np.unique(space.batches, return_inverse=True)
         self.batches = None if codes is None else torch.from_numpy(codes.astype(np.int64)).to(device)
         self.n_batches = 1 if names is None else max(1, len(names))
@@ -165,10 +165,8 @@ def scaler_id(space: FeatureSpace) -> str:
     return digest.hexdigest()[:16]
 
 
-def _resident(space: FeatureSpace, device: torch.device, budget: float) -> Tensor | None:
-    """Return the features on the device: packed bits, or scaled in the widest type that fits; None on a CPU."""
-    if device.type == "cpu":
-        return None
+def copied(space: FeatureSpace, device: torch.device, budget: float) -> Tensor | None:
+    """Return the features on the device: packed bits, or scaled in the widest type that fits; None where none does."""
     cells = len(space) * space.dimension
     if space.kind == "binary":
         return torch.from_numpy(np.array(space.values)).to(device) if cells / 8 <= budget else None

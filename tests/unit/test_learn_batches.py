@@ -17,6 +17,7 @@ from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks import WalkConfig, Walks, sample
 from learn.batches import Batch, BatchMaker, scaler_id
+from learn.spaces import SpaceOnDevice, copied
 
 SIZE = Size(molecules=30, genes=6, profiles=12, atoms=(2, 6), bits=37, features=11)
 CPU = torch.device("cpu")
@@ -75,6 +76,29 @@ def test_sums_are_those_of_a_loop_over_all_positions(parts: Parts) -> None:
     # The walks of this test met every node type, and genes that were measured in part.
     assert {node_type for node_type, _ in met} == set(NodeType)
     assert (NodeType.GENE, False) in met
+
+
+@pytest.mark.parametrize("share", [4, 2])
+def test_features_that_lie_on_the_device_give_the_same_sums(parts: Parts, share: int) -> None:
+    """The way of a GPU, in float32 and where only half of that fits: run on the CPU here."""
+    walks = parts.walks()
+    nodes, alpha = torch.from_numpy(walks.nodes).long(), torch.from_numpy(walks.path_weights)
+    for stored, space in zip(parts.features.spaces(), parts.maker.spaces, strict=True):
+        resident = SpaceOnDevice(parts.snapshot, stored, CPU)
+        budget = len(stored) * stored.dimension * share
+        resident._resident = copied(stored, CPU, budget)
+        assert resident._resident is not None
+        assert 0 < resident.bytes_on_device <= budget
+        found, expected = resident.sums(nodes, alpha), space.sums(nodes, alpha)
+        assert torch.equal(found.rows, expected.rows)
+        torch.testing.assert_close(found.weights, expected.weights, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found.targets, expected.targets, rtol=1e-5, atol=1e-5 if share == 4 else 2e-3)
+        assert float(found.observed) == float(expected.observed)
+        every = torch.arange(len(stored))
+        torch.testing.assert_close(
+            resident.values(every), space.values(every), rtol=0, atol=1e-7 if share == 4 else 1e-3, equal_nan=True
+        )
+    assert copied(stored, CPU, 1) is None
 
 
 def test_the_start_decodes_its_own_fingerprint_with_weight_one(parts: Parts) -> None:

@@ -228,3 +228,21 @@ def test_moments_are_exact_for_columns_far_from_zero() -> None:
     reference = nn.BatchNorm1d(4, dtype=torch.float64)
     reference(y.double())
     torch.testing.assert_close(norm.running_var.double(), reference.running_var, rtol=1e-5, atol=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_a_gpu_computes_what_the_cpu_computes() -> None:
+    """Dropout at work: its masks are hashes, the same on every device."""
+    batch = graphs()
+    there = GraphBatch(
+        batch.x.cuda(), batch.edge_index.cuda(), batch.edge_attr.cuda(), batch.batch.cuda(), batch.size, None
+    )
+    reference = Encoder(3, 0.5).double().train()
+    encoder = Encoder(3, 0.5).double().cuda().train()
+    encoder.load_state_dict(reference.state_dict())
+    torch.manual_seed(1)
+    mu = encoder(there)[0]
+    torch.manual_seed(1)
+    expected = reference(batch)[0]
+    torch.testing.assert_close(mu.cpu(), expected, rtol=1e-9, atol=1e-9)
