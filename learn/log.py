@@ -36,9 +36,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return steps
 
 
-def cut_log(path: Path, step: int) -> None:
-    """Take the steps from `step` on out of a log: a run that resumes does them again."""
-    kept = [line for line in read_log(path) if line["step"] < step]
+def cut_log(path: Path, first: int, by: str = "step") -> None:
+    """Take the lines from step (or epoch) `first` on out of a log: a run that resumes does them again."""
+    kept = [line for line in read_log(path) if line[by] < first]
     with replacing_file(path) as temporary:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
 

@@ -105,8 +105,8 @@ def _run(
             for name in (LOG, VALIDATION):
                 (folder / name).unlink(missing_ok=True)
     elif first:
-        for name in (LOG, VALIDATION):
-            cut_log(folder / name, start.position.step)
+        cut_log(folder / LOG, start.position.step)
+        cut_log(folder / VALIDATION, start.position.epoch, by="epoch")
         note(f"resuming {folder} at epoch {start.position.epoch}, step {start.position.step}")
     ranks.wait_for_all()
     for name in simulated:

@@ -340,10 +340,11 @@ def test_clipping_bounds_the_gradients(workspace: Workspace, monkeypatch: pytest
 def test_the_loss_on_held_out_molecules_is_measured_and_they_are_on_no_walk(workspace: Workspace) -> None:
     folder = train(workspace, "--validation", "0.3", "--tensorboard")
     measured = read_log(folder / "validation.jsonl")
-    assert [(found["epoch"], found["molecules"]) for found in measured] == [(0, 6), (1, 6)]
     snapshot = Snapshot.load(workspace.snapshot)
     molecules = snapshot.nodes(NodeType.MOLECULE)
     unseen = molecules[chosen(snapshot.keys[molecules], 0.3, 0)]
+    assert 2 <= len(unseen) < SIZE.molecules / 2
+    assert [(found["epoch"], found["molecules"]) for found in measured] == [(0, len(unseen)), (1, len(unseen))]
     trained = shards.ShardReader(workspace.shards)
     held_out = shards.ShardReader(workspace.root / "shards-validation")
     assert sorted(held_out.read(0).starts.tolist()) == unseen.tolist()
@@ -395,7 +396,7 @@ def test_profiles_differ_where_the_reference_departs_from_the_paper(workspace: W
     reference = settings("--profile", "reference")
     assert (reference.ce_mean, reference.kl) == ("plain", "sample")
     assert settings("--profile", "reference", "--kl", "closed").kl == "closed"
-    runs = [train(workspace, "--profile", name, "--run", name) for name in ("paper", "reference")]
+    runs = [train(workspace, "--profile", name, "--run", name, "--dropout", "0") for name in ("paper", "reference")]
     first = [read_log(folder / "log.jsonl")[0]["parts"] for folder in runs]
     # The same cells, divided by their number in place of their weights, which are at most 1.
     assert all(first[1][name] <= first[0][name] * (1 + 1e-6) for name in first[0] if name != "kl")
