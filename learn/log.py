@@ -60,9 +60,11 @@ def plot(steps: list[dict[str, Any]], path: Path, measured: list[dict[str, Any]]
     if measured:
         left.plot([found["step"] for found in measured], [found["loss"] for found in measured], "o--", color="C1")
     left.set(title="loss" + (" (dots: held-out molecules)" if measured else ""), xlabel="step", ylabel="nats")
-    for name in steps[0]["parts"]:
+    for name in sorted({name for step in steps for name in step["parts"]}):
         axes = right if name == KL else middle
-        (line,) = axes.plot(x, smooth([step["parts"][name] for step in steps]), label=name)
+        met = [step for step in steps if name in step["parts"]]
+        y = smooth([step["parts"][name] for step in met])
+        (line,) = axes.plot([step["step"] for step in met], y, label=name)
         if measured:
             dots = [found["parts"].get(name, np.nan) for found in measured]
             axes.plot([found["step"] for found in measured], dots, "o--", color=line.get_color(), markersize=3)

@@ -43,7 +43,7 @@ class StepReport:
     epoch, step
         Which; counted from 0.
     loss, parts
-        Of the batch; what the parts are is the objective's.
+        Of the batch; what the parts are is the objective's, and one that averages over nothing is not there.
     lr
         Learning rate.
     molecules, seconds
@@ -232,12 +232,16 @@ def _average(encoder: Encoder, start: Checkpoint) -> AveragedModel | None:
 
 def _report(result: Loss, position: Position, rate: float, molecules: int, began: float) -> StepReport:
     # Together, since each number that is asked of a GPU waits for it.
-    total, *parts = ranks.total(torch.stack([result.total, *result.parts.values()]).detach()).tolist()
+    values = ranks.total(torch.stack([result.total, *result.parts.values()]).detach())
+    weights = [result.weights.get(name, values.new_ones(())).to(values) for name in result.parts]
+    total, *numbers = torch.stack([*values, *weights]).tolist()
+    parts = zip(result.parts, numbers[: len(weights)], numbers[len(weights) :], strict=True)
     return StepReport(
         epoch=position.epoch,
         step=position.step,
         loss=total,
-        parts=dict(zip(result.parts, parts, strict=True)),
+        # What no walk met has no loss; 0 would look like a perfect one.
+        parts={name: value for name, value, weight in parts if weight > 0},
         lr=rate,
         molecules=molecules,
         seconds=time.monotonic() - began,

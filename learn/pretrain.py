@@ -264,7 +264,7 @@ def _tell(summary: dict[str, Any], measured: list[dict[str, Any]], folder: Path,
         print_table(
             f"on {last['molecules']:,} held-out molecules",
             ["part", f"epoch {first['epoch'] + 1}", f"epoch {last['epoch'] + 1}"],
-            [(name, first["parts"][name], value) for name, value in last["parts"].items()],
+            [(name, first["parts"].get(name, ""), value) for name, value in last["parts"].items()],
         )
     if summary["molecules_per_second"]:
         say(f"{summary['molecules_per_second']:,.0f} molecules/s, {summary['seconds']:.1f} s")

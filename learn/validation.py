@@ -50,7 +50,7 @@ class Validation:
     epoch, step
         After which epoch (from 0), and how many steps.
     loss, parts
-        As in training, but in eval mode, without dropout; parts by name.
+        As in training, but in eval mode, without dropout; parts by name, without those that no walk met.
     molecules
         On how many.
     """
@@ -105,7 +105,8 @@ def validate(
     torch.random.set_rng_state(state)
     encoder.train(modes[0])
     objective.train(modes[1])
-    parts = {name: sums[name] / weights[name] if weights[name] else 0.0 for name in sums}
+    # What no walk met has no loss; 0 would look like a perfect one.
+    parts = {name: sums[name] / weights[name] for name in sums if weights[name]}
     return Validation(at.epoch, at.step, total / max(1, molecules), parts, molecules)
 
 
