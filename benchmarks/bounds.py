@@ -107,10 +107,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         for bound, marker in (("InfoNCE", "o"), ("decoder", "s")):
             values = [row["value"] for row in rows if row["information"] == information and row["bound"] == bound]
             panel.plot(sizes, values, marker=marker, label=f"{bound} bound")
-        panel.set(xscale="log", xlabel="batch size", title=f"I = {information:g} nats", ylim=(0, None))
+        panel.set(xscale="log", xlabel="batch size", title=f"I = {information:g} nats")
         panel.set_xticks(sizes, [str(size) for size in sizes])
         panel.minorticks_off()
-    panels[0].set_ylabel("lower bound on I(X;Y), nats")
+    panels[0].set(ylabel="lower bound on I(X;Y), nats", ylim=(0, 1.1 * max(INFORMATION)))
     panels[0].legend(fontsize="small", frameon=False, loc="upper left")
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
