@@ -72,14 +72,12 @@ def _run(
     first = ranks.rank() == 0
     snapshot = Snapshot.load(workspace.snapshot)
     tasks = [parse_holdout(text) for text in arguments.holdout]
-    if first:  # the others find what it made
-        excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
-        made = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
-    ranks.wait_for_all()
-    if not first:
-        excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
-        made = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
-    reader, held_out = made
+    if not first:  # they find what the first has made
+        ranks.wait_for_all()
+    excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
+    reader, held_out = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
+    if first:
+        ranks.wait_for_all()
     features = FeatureStore.open(workspace.features)
     maker = BatchMaker(
         snapshot,

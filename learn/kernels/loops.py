@@ -23,6 +23,9 @@ MANY_ROWS = 2048
 Array = Any
 
 
+# Compiled code takes the overloads of these two, by the type of the array; Python never calls them.
+
+
 def _value(x: Any) -> Any:
     """Return a number as it is computed with."""
     raise NotImplementedError
