@@ -191,6 +191,8 @@ def test_neo4j_of_a_command_that_was_killed_is_found_again(own_neo4j):
     # The next start takes the same port again; where somebody has it, another one, unless the port was asked for.
     process.stop(own_neo4j)
     with socket.socket() as taken:
+        # Connections of the stopped server may still be in TIME_WAIT.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
         taken.listen()
         with pytest.raises(GraphUnavailableError, match=f"listens on port {port}"):
