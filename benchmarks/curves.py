@@ -20,8 +20,8 @@ from graphdb.files import write_json
 from graphdb.walks import Walks
 from learn.batches import BatchMaker
 from learn.config import TrainConfig
-from learn.device import resolve_device
-from learn.loop import autocast, build
+from learn.device import autocast, resolve_device
+from learn.loop import build
 
 
 def loss_curve(maker: BatchMaker, walks: Walks, config: TrainConfig, device: torch.device, steps: int) -> list[float]:

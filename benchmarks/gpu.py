@@ -63,7 +63,7 @@ STAGES = (
     Stage("bfloat16, compiled", (*BFLOAT16, "--compile", "inductor", "--warm", "8"), 125),
     Stage("bfloat16, batches made once", (*BFLOAT16, "--resident", "8"), 60),
 )
-GRAPH_BUDGET, TESTS_BUDGET = 90.0, 55.0
+GRAPH_BUDGET, TESTS_BUDGET = 90.0, 75.0
 
 QUICK_STAGES = (
     Stage("float32", (), 400),
@@ -192,7 +192,9 @@ def _tests() -> Row:
     """Run the tests marked gpu, where pytest is there."""
     if find_spec("pytest") is None:
         raise ChildError("pytest is not installed")
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "tests"]
+    # The others need packages that a machine with a GPU may lack: only files that name the mark are read.
+    files = [str(path) for path in sorted((ROOT / "tests").rglob("test_*.py")) if "pytest.mark.gpu" in path.read_text()]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", *files]
     began = time.perf_counter()
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TESTS_BUDGET, check=False)

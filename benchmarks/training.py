@@ -35,9 +35,9 @@ from graphdb.walks import WalkConfig, Walks, sample
 from graphdb.workspace import Workspace
 from learn.batches import BatchMaker
 from learn.config import TrainConfig
-from learn.device import resolve_device
+from learn.device import autocast, resolve_device
 from learn.kernels import functions
-from learn.loop import autocast, build
+from learn.loop import build
 
 BATCH, ENCODER, DECODERS, BACKWARD, ADAM = "batch", "encoder", "decoders and loss", "backward", "Adam"
 STAGES = (BATCH, ENCODER, DECODERS, BACKWARD, ADAM)

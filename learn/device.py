@@ -1,10 +1,11 @@
-"""Where tensors live."""
+"""Where tensors live, and in which precision they are computed with."""
 
 from __future__ import annotations
 
 import torch
 
 from graphdb.errors import InputError
+from learn.config import TrainConfig
 
 
 def resolve_device(name: str) -> torch.device:
@@ -24,3 +25,8 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise InputError(f"the device {name!r} is not there ({torch.cuda.device_count()} CUDA devices)")
     return device
+
+
+def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """Return the context in which an objective computes in the precision of the settings."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")

@@ -37,6 +37,7 @@ from learn.objectives import recipe_of
 from learn.runs import newest_checkpoint
 from learn.standard_graphs import standard_graphs
 from learn.tasks import TASKS, TaskData, load
+from learn.tasks.parts import hashes
 from learn.tasks.split import SplitIndices, split
 
 NAMES = {
@@ -56,12 +57,13 @@ def check_held_out(holdout: Iterable[HeldOut], data: TaskData) -> str | None:
     holdout
         What the checkpoint records as held out.
     data
-        The data set, whose file must be the one that was held out.
+        The data set. What was held out must be its file, or the list of its test set, with the validation set or
+        without (`learn.tasks.parts`).
     """
-    held = [item for item in holdout if item.name == data.task.name]
+    held = {item.sha256 for item in holdout if item.name == data.task.name}
     if not held:
         return f"its pretraining did not hold out {data.task.title}"
-    if all(item.sha256 != data.sha256 for item in held):
+    if data.sha256 not in held and held.isdisjoint(hashes(data).values()):
         return f"its pretraining held out another file of {data.task.title}"
     return None
 

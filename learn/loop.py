@@ -24,10 +24,11 @@ from learn import ranks
 from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import CONSTANTS, TrainConfig
+from learn.device import autocast
 from learn.encoder import Encoder
 from learn.objectives import Loss, Objective, recipe_of
 from learn.runs import CHECKPOINT
-from learn.validation import Data, Validation, autocast, validate
+from learn.validation import Data, Validation, validate
 
 NONFINITE_BATCH = "nonfinite-batch.pt"
 SMALLEST_BATCH = 2

@@ -15,6 +15,7 @@ from learn import ranks
 from learn.batches import BatchMaker
 from learn.checkpoint import Position
 from learn.config import TrainConfig
+from learn.device import autocast
 from learn.encoder import Encoder
 from learn.objectives import Objective
 
@@ -108,8 +109,3 @@ def validate(
     # What no walk met has no loss; 0 would look like a perfect one.
     parts = {name: sums[name] / weights[name] for name in sums if weights[name]}
     return Validation(at.epoch, at.step, total / max(1, molecules), parts, molecules)
-
-
-def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
-    """Return the context in which an objective computes in the precision of the settings."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
