@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=3072, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=25, help="of counted steps, a stage (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=300, help="at most, a stage (default: %(default)s)")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="of the steps in bfloat16: torch.profiler's table")
     parser.add_argument("--no-tests", action="store_true", help="leave the tests marked gpu out")
     parser.add_argument(
         "--quick",
@@ -168,6 +169,8 @@ def _graph(workspace: Path, nodes: int) -> Row:
 def _training(stage: Stage, workspace: Path, arguments: argparse.Namespace, device: torch.device) -> list[Row]:
     words = [*stage.words, "--system", "ours", "--workspace", workspace, "--device", str(device)]
     words += ["--batch-size", arguments.batch_size, "--seconds", arguments.seconds, "--steps", arguments.steps]
+    if arguments.profile and stage.name == "bfloat16":
+        words += ["--profile", arguments.profile]
     with Utilisation(device) as utilisation:
         found = measure_in_child("benchmarks.training", words, stage.budget)
     rate = found["molecules_per_second"]
@@ -179,6 +182,9 @@ def _training(stage: Stage, workspace: Path, arguments: argparse.Namespace, devi
             stage.name, f"{epochs} epochs of {molecules:,} molecules", epochs * molecules / rate / 3600, "h, projected"
         ),
     ]
+    if found["flops_per_molecule"]:
+        products = found["flops_per_molecule"] * rate / 1e12
+        rows.append(_row(stage.name, "matrix products", products, "TFLOP/s"))
     if found["split_ms"]:
         batch = 100 * found["split_ms"]["batch"] / sum(found["split_ms"].values())
         rows.append(_row(stage.name, "share of a step in which its batch is made", batch, "%"))
