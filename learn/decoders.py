@@ -63,7 +63,7 @@ class Decoder(nn.Module):
                 molecules = torch.arange(len(latent), dtype=torch.int32, device=latent.device)
             keys = row_keys(molecules, draw_keys(1, latent.device)[0])
             hidden = (functions.drop if compiled else dropout)(hidden, keys, self.dropout)
-        hidden = hidden if rows is None else hidden[rows]
+        hidden = hidden if rows is None else hidden.index_select(0, rows)
         return functions.linear(hidden, self.fc2) if compiled else cast(Tensor, self.fc2(hidden))
 
 

@@ -54,7 +54,8 @@ class BondEncoder(nn.Module):
 
     def forward(self, edge_attr: Tensor) -> Tensor:
         """Return (E, width) for features (E, 3) int64."""
-        return self.table()[bond_kinds(edge_attr)]
+        # Most bonds are of two kinds: the gradient of plain indexing adds equal indices one after the other on a GPU.
+        return F.embedding(bond_kinds(edge_attr), self.table())
 
     def table(self) -> Tensor:
         """Return the embedding of every kind of bond, (60, width): there are 5 · 6 · 2."""
@@ -143,7 +144,7 @@ class GraphEncoder(nn.Module):
         """Return h + the virtual node of each atom's molecule, (A, width), and its sums over molecules (B, width)."""
         if functions.usable(h):
             return functions.add_and_pool(h, virtual, graphs.offsets)
-        x = h + virtual[graphs.batch]
+        x = h + virtual.index_select(0, graphs.batch)
         return x, global_add_pool(x, graphs.batch, graphs.size)
 
     def _finish(self, y: Tensor, norm: nn.BatchNorm1d, residual: Tensor, *, relu: bool, keys: Tensor | None) -> Tensor:
