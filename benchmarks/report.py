@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphdb.files import write_json
-
-
-def machine() -> str:
-    """Return cores, architecture, processor and memory in words, e.g. ``2 cores x86-64, AMD EPYC, 24 GB``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    architecture = platform.machine().replace("_", "-")
-    parts = [f"{cores} cores {architecture}", _processor()]
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        parts.append(f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB")
-    return ", ".join(part for part in parts if part)
+from graphdb.machine import describe
 
 
 def commit() -> str:
@@ -41,13 +30,5 @@ def write_report(path: Path, benchmark: str, rows: Sequence[Mapping[str, Any]]) 
         missing = {"name", "value", "unit"} - set(row)
         if missing:
             raise ValueError(f"a row of a benchmark lacks {sorted(missing)}: {dict(row)}")
-    report = {"benchmark": benchmark, "machine": machine(), "commit": commit(), "rows": [dict(row) for row in rows]}
+    report = {"benchmark": benchmark, "machine": describe(), "commit": commit(), "rows": [dict(row) for row in rows]}
     write_json(Path(path), report)
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if not information.exists():
-        return platform.processor()
-    names = (line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if "model name" in line)
-    return next(names, platform.processor())

@@ -64,6 +64,18 @@ def intervals(
     -----
     In a draw in which a task cannot be scored, for one class is missing, the mean is over the others.
     """
+    by_draw = score_draws(metric, labels, predictions, draws=draws, seed=seed)
+    return Intervals(_interval(mean_of_tasks(by_draw), level), tuple(_interval(column, level) for column in by_draw.T))
+
+
+def score_draws(
+    metric: Metric, labels: Floats, predictions: Floats, *, draws: int = DRAWS, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """Return the score of each task in each draw, (draws, t); NaN where it cannot be scored.
+
+    Parameters as for `intervals`. The draws depend on n, their number and `seed` alone: those of two systems can be
+    subtracted from each other.
+    """
     stacked = predictions[None] if predictions.ndim == 2 else predictions
     n, n_tasks = labels.shape
     random = np.random.default_rng(seed)
@@ -82,11 +94,15 @@ def intervals(
                 for one in stacked
             ]
             by_draw[start:stop, task] = np.mean(seen, axis=0)
+    return by_draw
+
+
+def mean_of_tasks(by_draw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mean over the tasks that can be scored, (draws,); NaN where none can."""
     scored = ~np.isnan(by_draw)
     totals = np.where(scored, by_draw, 0).sum(axis=1)
     counts = scored.sum(axis=1)
-    means = np.divide(totals, counts, out=np.full(draws, np.nan), where=counts > 0)
-    return Intervals(_interval(means, level), tuple(_interval(column, level) for column in by_draw.T))
+    return np.asarray(np.divide(totals, counts, out=np.full(len(by_draw), np.nan), where=counts > 0))
 
 
 def weighted(metric: Metric, labels: Floats, predictions: Floats, weights: Weights) -> npt.NDArray[np.float64]:

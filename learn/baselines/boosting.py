@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import MissingExtraError
-from ingest.features.descriptors import descriptors, morgan_counts
 from learn.baselines.by_task import fit_by_task, predict_by_task
+from learn.baselines.features import features
 from learn.tasks.task import Kind
 
 SETTINGS: dict[str, Any] = {
@@ -46,7 +46,9 @@ class Boosting:
     jobs
         Processes, one task each; -1 for all cores. The result does not depend on it.
     cache
-        Folder in which descriptors are kept (`ingest.features.descriptors`); None: nowhere.
+        Folder in which descriptors and counts are kept (`learn.baselines.features`); None: nowhere.
+    counts
+        Fingerprints beside the descriptors.
 
     Raises
     ------
@@ -54,13 +56,22 @@ class Boosting:
         If LightGBM is not installed.
     """
 
-    def __init__(self, kind: Kind, *, seed: int = 0, jobs: int = -1, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        seed: int = 0,
+        jobs: int = -1,
+        cache: Path | None = None,
+        counts: Sequence[str] = ("morgan",),
+    ) -> None:
         if not available():
             raise MissingExtraError("lightgbm", "boosting")
         self.kind = kind
         self.seed = seed
         self.jobs = jobs
         self.cache = cache
+        self.counts = tuple(counts)
 
     def fit(self, smiles: Sequence[str], labels: npt.NDArray[np.floating]) -> Boosting:
         """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""
@@ -72,7 +83,7 @@ class Boosting:
         return predict_by_task(self._models, self._features(smiles))
 
     def _features(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.hstack([descriptors(smiles, self.cache), morgan_counts(smiles).astype(np.float32)])
+        return features(smiles, self.counts, self.cache)
 
 
 def available() -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from learn.baselines import RandomForest
 from learn.downstream import boosting_result
+from learn.evaluation.scores import Scored
 from learn.metrics import score
 from learn.tasks import TaskData, load
 from learn.tasks.split import scaffold_groups, split
@@ -31,8 +32,14 @@ def _forest_scores(data: TaskData, tasks: list[int]) -> np.ndarray:
 def test_chembl2k_forest_scores_751_by_probability(shared_data: Path) -> None:
     """method.md, section 5: "Scored by probability … the same random forest gets .751 on ChEMBL2K"."""
     data = load("chembl2k", shared_data / "infoalign")
-    scores = _forest_scores(data, list(range(41)))
-    assert np.mean(scores) == pytest.approx(0.751, abs=0.004)
+    parts = split(data)
+    smiles = np.array(data.smiles)
+    forest = RandomForest(data.task.kind, seed=0).fit(smiles[parts.train].tolist(), data.labels[parts.train])
+    predictions = forest.predict(smiles[parts.test].tolist()).astype(np.float32)[None]
+    found = Scored("auc", data.labels[parts.test], predictions)
+    assert np.mean(found.by_task) == pytest.approx(0.751, abs=0.004)
+    # "… are reproduced by scoring hard labels": the issue's .550; the paper prints 54.7 ± 0.7.
+    assert found.other("auc", hard=True).mean == pytest.approx(0.550, abs=0.01)
 
 
 def test_biogen3k_forest_errs_by_672_and_675_on_plasma_protein_binding(shared_data: Path) -> None:

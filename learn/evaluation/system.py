@@ -1,0 +1,93 @@
+"""What a system is: a name, and predictions of the validation and test set for seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from learn.evaluation.cells import Predictions
+from learn.evaluation.problem import Problem
+from learn.evaluation.summary_types import Group
+
+Floats = npt.NDArray[np.floating]
+Compute = Callable[[Problem, Sequence[int]], list[Predictions]]
+
+
+class Model(Protocol):
+    """What most systems are made of: fitted on SMILES and labels (NaN: missing), then asked about SMILES."""
+
+    def fit(self, smiles: Sequence[str], labels: Floats) -> Any:
+        """Learn from n molecules and labels (n, t)."""
+
+    def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return (n, t) predictions."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name, group
+        As tables show it.
+    compute
+        Makes the predictions of some seeds.
+    settings
+        What its predictions depend on beside data and seed; with ``encoder``, a hash, where it has an encoder.
+    random
+        Whether seeds differ; else one seed stands for all.
+    together
+        Whether all seeds are best computed at once.
+    refits
+        Whether it can be fitted on train and validation set together, for it never looks at the latter.
+    cost
+        Minutes of a seed on ChEMBL2K, roughly: what the order goes by.
+    skip
+        Data sets on which it is not run unless asked for by name, with the reason.
+    """
+
+    name: str
+    group: Group
+    compute: Compute
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    random: bool = True
+    together: bool = False
+    refits: bool = False
+    cost: float = 1.0
+    skip: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def encoder(self) -> str | None:
+        """Hash of its encoder's weights."""
+        found = self.settings.get("encoder")
+        return None if found is None else str(found)
+
+
+def by_seed(make: Callable[[Problem, int], Model]) -> Compute:
+    """Return what fits a new model a seed."""
+
+    def compute(problem: Problem, seeds: Sequence[int]) -> list[Predictions]:
+        found = []
+        rows = problem.learned_from
+        train, labels = problem.smiles(rows), problem.data.labels[rows]
+        valid, test = problem.smiles(problem.parts.valid), problem.smiles(problem.parts.test)
+        for seed in seeds:
+            began = time.monotonic()
+            model = make(problem, seed)
+            model.fit(train, labels)
+            found.append(_predictions(problem, model.predict(valid), model.predict(test), time.monotonic() - began))
+        return found
+
+    return compute
+
+
+def _predictions(problem: Problem, valid: Floats, test: Floats, seconds: float) -> Predictions:
+    if problem.fitted != "train":
+        valid = np.full_like(valid, np.nan)
+    return Predictions(valid.astype(np.float32), test.astype(np.float32), seconds)
