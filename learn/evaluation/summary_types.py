@@ -62,8 +62,8 @@ class Row:
     score
         Mean over tasks.
     others
-        Further scores by name: ``auprc``, ``r2``, ``hard_auc`` (AUC of hard labels: what the paper's rows for forests and
-        Gaussian processes scored).
+        Further scores by name: ``auprc``, ``r2``, ``hard_auc`` (AUC of hard labels: what the paper's rows for forests
+        and Gaussian processes scored).
     shares
         For AUC: share of tasks above ``0.80``, ``0.85``, ``0.90``, ``0.95``.
     by_task
