@@ -102,9 +102,9 @@ def reading(summary: Summary) -> list[str]:
     lines += _hard_labels(summary)
     leaking = [row for row in summary.rows if row.leakage is not None]
     if leaking:
-        lines.append(f"{len(leaking)} of {len(summary.rows)} rows are marked for leakage and count for nothing above.")
+        lines.append(f"Rows marked for leakage: {len(leaking)} of {len(summary.rows)}; they count for nothing above.")
     if summary.missing:
-        lines.append(f"{len(summary.missing)} cells are missing; the reasons are given with them.")
+        lines.append(f"Missing cells: {len(summary.missing)}; the reasons are given with them.")
     return lines
 
 
@@ -122,7 +122,7 @@ def _winner(first: Row, rows: Sequence[Row], baseline: Row | None) -> str:
         text += (
             f", {abs(against.difference):.3f} {'better' if better else 'worse'} than the best baseline, "
             f"{against.baseline} (95 % of the difference {numbers.interval(against.low, against.high)}: "
-            f"{'told apart from it' if told_apart else 'not told apart from it by these test molecules'})"
+            f"these test molecules {'tell' if told_apart else 'do not tell'} them apart)"
         )
     elif first is baseline:
         text += ", itself the best baseline"
