@@ -136,13 +136,25 @@ def write_page(path: Path, summary: Summary) -> None:
 def matching_table(matching: dict[str, Any] | None) -> tuple[list[str], list[list[str]]] | None:
     """Return the header and the rows of what `learn.matching` wrote, whatever it measured; None where there is none.
 
-    An entry of a row that is itself a table (``{"ndcg": {"1": …}}``) becomes a column each (``ndcg 1``).
+    An interval (``intervals`` of a row, by measure) stands in the cell of its measure. What chance gives (``chance`` by
+    direction) is a row like the others. An entry that is itself a table (``{"ndcg": {"1": …}}``) becomes a column each.
     """
     if matching is None or not matching.get("rows"):
         return None
-    rows = [dict(_flat(row)) for row in matching["rows"]]
+    by_chance = [{"system": "chance", "direction": name, **row} for name, row in matching.get("chance", {}).items()]
+    rows = [dict(_flat(_with_intervals(row))) for row in [*matching["rows"], *by_chance]]
     header = list(dict.fromkeys(name for row in rows for name in row))
-    return header, [[_shown(row.get(name)) for name in header] for row in rows]
+    return [name.replace("_", " ") for name in header], [[_shown(row.get(name)) for name in header] for row in rows]
+
+
+def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in row.items() if name != "intervals"}
+    for name, ends in row.get("intervals", {}).items():
+        spread = numbers.interval(ends.get("low"), ends.get("high"))
+        found[name] = _shown(found.get(name)) + (f" ({spread})" if spread != numbers.NONE else "")
+    if "model_hash" in found:
+        found["model_hash"] = str(found["model_hash"])[:16] or numbers.NONE
+    return found
 
 
 def slug(name: str) -> str:
@@ -164,7 +176,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}" if isfinite(value) else numbers.NONE
+        return f"{value:.{1 if abs(value) >= 10 else 3}f}" if isfinite(value) else numbers.NONE
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):

@@ -7,6 +7,7 @@ Here they are divided by 100.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -42,23 +43,18 @@ _OBJECTIVES = {
     "infoalign": "InfoAlign",
 }
 _INPUTS = {"fingerprints": "Morgan FP", "morphology": "Cell Morphology", "expression": "Gene Expression"}
-_LEARNERS = {
-    "random forest": "RF",
-    "Gaussian process": "GP",
-    "MLP": "MLP",
-}
+_LEARNERS = {"random forest": "RF", "Gaussian process": "GP", "MLP": "MLP"}
 
 PAPER_NAMES: Mapping[str, str] = {
     **{f"{learner}, {data}": f"{p} + {short}" for learner, short in _LEARNERS.items() for data, p in _INPUTS.items()},
     **_OBJECTIVES,
     **{f"head, encoder {objective}": name for objective, name in _OBJECTIVES.items()},
     "head, encoder pretrained": "InfoAlign",
-    "MolT5": "MolT5",
-    "head, MolT5": "MolT5",
+    "masked-SMILES model": "Roberta-102M",
+    "next-token SMILES model": "GPT2-87M",
     "ChemGPT": "ChemGPT-19M",
-    "head, ChemGPT": "ChemGPT-19M",
 }
-"""The paper's name of a system, by ours.
+"""The paper's name of a system, by ours where ours is another.
 
 The paper puts a head on frozen embeddings: probes and fine-tuned encoders are not in it.
 """
@@ -89,7 +85,8 @@ DIFFERENCES: tuple[tuple[str, str], ...] = (
     (
         "Language models",
         "Roberta-102M and GPT2-87M stand beside models of the same kind that were trained here on the graph's "
-        "SMILES; MolT5 and ChemGPT beside published weights, or beside a stand-in that says so in its name.",
+        "SMILES, and are smaller unless they say otherwise; MolT5 and ChemGPT beside published weights, or beside "
+        "a stand-in that says so in its name.",
     ),
     (
         "The splits",
@@ -114,7 +111,11 @@ DIFFERENCES: tuple[tuple[str, str], ...] = (
 
 
 def paper_name(system: str) -> str | None:
-    """Return what the paper calls a system, by our name or its own; None where it has no such row."""
+    """Return what the paper calls a system, by our name or its own; None where it has no such row.
+
+    A number behind the name, by which tables tell two encoders of one objective (``InfoAlign (2)``), changes nothing.
+    """
+    system = re.sub(r" \(\d+\)$", "", system)
     return system if system in _systems() else _folded().get(system.casefold())
 
 

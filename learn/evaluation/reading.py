@@ -30,9 +30,13 @@ HOW_TO_READ: tuple[str, ...] = (
 """One point each."""
 
 
+ENOUGH = 0.9
+"""Share of the test molecules that a system must have predictions for, to be compared by its score with the others."""
+
+
 def counts(row: Row) -> bool:
-    """Return whether a row has a score and no leakage."""
-    return row.leakage is None and isfinite(row.score.mean)
+    """Return whether a row has a score, on (nearly) all molecules, and no leakage."""
+    return row.leakage is None and isfinite(row.score.mean) and row.molecules >= ENOUGH * row.of
 
 
 def best(rows: Iterable[Row]) -> Row | None:
@@ -65,8 +69,11 @@ def untrained_and_pretrained(rows: Sequence[Row], summary: Summary) -> tuple[Row
 
 
 def best_baseline(rows: Iterable[Row]) -> Row | None:
-    """Return the best row of the groups structure and stronger."""
-    return best(row for row in rows if row.group in ("structure", "stronger"))
+    """Return the row that the others were compared with; where none was, the best of structure and stronger."""
+    rows = list(rows)
+    named = {row.against.baseline for row in rows if row.against is not None}
+    compared = [row for row in rows if row.system in named]
+    return best(compared) or best(row for row in rows if row.group in ("structure", "stronger"))
 
 
 def rows_of(summary: Summary, card: TaskCard) -> list[Row]:
