@@ -61,11 +61,11 @@ def is_untrained(row: Row, summary: Summary) -> bool:
     return "untrained" in row.system.casefold() or any(card.steps == 0 for card in cards)
 
 
-def untrained_and_pretrained(rows: Sequence[Row], summary: Summary) -> tuple[Row | None, Row | None]:
-    """Return the best row of an untrained encoder, and the best of a pretrained one."""
-    encoders = [row for row in rows if row.group == "encoder"]
+def untrained_and_pretrained(rows: Sequence[Row], summary: Summary) -> tuple[list[Row], list[Row]]:
+    """Return the rows that count of untrained encoders, and those of pretrained ones."""
+    encoders = [row for row in rows if row.group == "encoder" and counts(row)]
     untrained = [row for row in encoders if is_untrained(row, summary)]
-    return best(untrained), best(row for row in encoders if row not in untrained)
+    return untrained, [row for row in encoders if row not in untrained]
 
 
 def best_baseline(rows: Iterable[Row]) -> Row | None:
@@ -95,16 +95,17 @@ def reading(summary: Summary) -> list[str]:
         baseline = best_baseline(rows)
         lines.append(f"{card.title}: {_winner(first, rows, baseline)}{_printed(card, first)}")
         lines += [f"{card.title}: {_goal(row, row.goal)}" for row in rows if row.goal is not None]
-        untrained, pretrained = untrained_and_pretrained(rows, summary)
+        random, trained = untrained_and_pretrained(rows, summary)
+        untrained, pretrained = best(random), best(trained)
         if pretrained is not None:
-            lines.append(f"{card.title}: {_encoder(pretrained, untrained, baseline)}")
+            lines.append(f"{card.title}: {_encoder(pretrained, untrained, baseline, len(trained), len(random))}")
             above_untrained += [] if untrained is None else [advantage(pretrained, untrained.score.mean) > 0]
             above_baseline += [] if baseline is None else [advantage(pretrained, baseline.score.mean) > 0]
     if above_untrained:
         lines.append(
-            f"Over all: the best pretrained encoder is above the best untrained one on {sum(above_untrained)} of "
-            f"{len(above_untrained)} data sets, and above the best baseline on {sum(above_baseline)} of "
-            f"{len(above_baseline)}."
+            "Over all: the best row of a pretrained encoder is above the best of an untrained one on "
+            f"{sum(above_untrained)} of {len(above_untrained)} data sets, "
+            f"and above the best baseline on {sum(above_baseline)} of {len(above_baseline)}."
         )
     lines += _hard_labels(summary)
     leaking = [row for row in summary.rows if row.leakage is not None]
@@ -161,18 +162,25 @@ def _goal(row: Row, goal: float) -> str:
     return f"the goal of {row.system} was {goal:.3f}; it got {row.score.mean:.3f}{marked}: {reached}."
 
 
-def _encoder(pretrained: Row, untrained: Row | None, baseline: Row | None) -> str:
-    text = f"the best pretrained encoder, {pretrained.system} ({numbers.plain(pretrained.score.mean)}), "
+def _encoder(pretrained: Row, untrained: Row | None, baseline: Row | None, trained: int, random: int) -> str:
+    text = f"{_one_of(trained, 'pretrained')}, {pretrained.system} ({numbers.plain(pretrained.score.mean)}), "
     parts = []
     if untrained is not None:
         gap = advantage(pretrained, untrained.score.mean)
         parts.append(
-            f"{_beside(gap)} the best untrained one, {untrained.system} ({numbers.plain(untrained.score.mean)})"
+            f"{_beside(gap)} {_one_of(random, 'untrained')}, {untrained.system} ({numbers.plain(untrained.score.mean)})"
         )
     if baseline is not None:
         gap = advantage(pretrained, baseline.score.mean)
         parts.append(f"{_beside(gap)} the best baseline, {baseline.system} ({numbers.plain(baseline.score.mean)})")
     return text + ("is " + " and ".join(parts) if parts else "has nothing to be compared with") + "."
+
+
+def _one_of(number: int, kind: str) -> str:
+    """Name the best of some rows; the best of many is better by the choice alone, so their number is said."""
+    if number > 1:
+        return f"the best of {number} rows of {kind} encoders"
+    return f"the only row of {'an' if kind == 'untrained' else 'a'} {kind} encoder"
 
 
 def _beside(gap: float) -> str:

@@ -122,6 +122,7 @@ def test_scores(page: Page) -> None:
     assert rows["InfoAlign"]["the paper"] == "0.813 ± 0.006"
     assert rows["InfoAlign"]["goal"] == "0.813"
     assert rows["Cell Morphology + MLP"]["95 %"] == DASH
+    assert rows["Cell Morphology + MLP"]["molecules"] == "412 of 589"
     assert rows["LightGBM best baseline"]["p"] == DASH
     assert page.classes["scores-chembl2k"] == [None] * 7 + ["leak"]
     assert "None" not in " ".join(page.text).replace("None.", "")
@@ -276,6 +277,13 @@ def test_the_plot_is_to_scale() -> None:
     ranges = [re.findall(r"[\d.]+", str(about["d"])) for about in drawn(text, "range")]
     assert float(ranges[0][0]) < first < float(ranges[0][2])
     assert float(ranges[0][2]) == pytest.approx(float(ranges[1][0]), abs=0.2)  # .75
+    ticks = {
+        float(label): float(x)
+        for x, label in re.findall(r'<text class="tick" x="([\d.]+)" y="\d+"[^>]*middle">(.*?)<', text)
+    }
+    assert min(ticks.values()) == 300  # where the names end
+    assert ticks[0.7] == pytest.approx(first, abs=0.2)
+    assert ticks[0.9] == pytest.approx(third, abs=0.2)
     paper = [str(about["d"]) for about in drawn(text, "paper") if "transform" not in about]
     assert [float(path[1:].split()[0]) + 5.5 for path in paper] == pytest.approx([second] * 3, abs=0.2)
     assert drawn(text, "goal") == []

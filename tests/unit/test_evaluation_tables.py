@@ -63,6 +63,7 @@ def test_long_table() -> None:
         4,
         4,
     )
+    assert (difference["low"], difference["high"]) == (0.004, 0.027)
     assert of(SUMMARY, OURS.system, "goal")["value"] == 0.81
     assert of(SUMMARY, LEAKING.system, "auc")["leakage"] == LEAKING.leakage
     assert of(SUMMARY, HEAD.system, "auc")["encoder"] == "1" * 64
@@ -133,8 +134,8 @@ def test_reading_is_made_from_the_numbers() -> None:
     assert "The paper prints 0.813 for InfoAlign: 0.005 better than that." in first
     assert "ChEMBL2K: the goal of our blend was 0.810; it got 0.818: reached, with 0.008 to spare." in lines
     assert "ChEMBL2K: the goal of InfoAlign was 0.813; it got 0.744: missed by 0.069." in lines
-    encoder = next(line for line in lines if "best pretrained encoder, " in line)
-    assert "0.019 worse than the best untrained one, untrained encoder (0.763)" in encoder
+    encoder = next(line for line in lines if "of a pretrained encoder, InfoAlign (0.744)" in line)
+    assert "0.019 worse than the only row of an untrained encoder, untrained encoder (0.763)" in encoder
     assert "0.059 worse than the best baseline, LightGBM (0.803)" in encoder
     assert (
         "Biogen3K: the best of 2 systems is LightGBM (MAE 0.436, 95 % 0.393 to 0.487), itself the best baseline."
@@ -179,8 +180,13 @@ def test_the_baseline_is_the_one_that_was_compared_with() -> None:
 
 def test_an_untrained_encoder_is_told_by_its_card_too() -> None:
     renamed = replace(RANDOM_HEAD, system="random weights")
-    lines = reading(replace(SUMMARY, rows=(renamed, HEAD, BOOSTING)))
-    assert any("worse than the best untrained one, random weights" in line for line in lines)
+    probe = replace(HEAD, system="InfoAlign, linear probe", score=Estimate(0.75))
+    lines = reading(replace(SUMMARY, rows=(renamed, HEAD, BOOSTING, probe)))
+    expected = (
+        "ChEMBL2K: the best of 2 rows of pretrained encoders, InfoAlign, linear probe (0.750), is 0.013 worse than the "
+        "only row of an untrained encoder, random weights (0.763)"
+    )
+    assert any(line.startswith(expected) for line in lines)
 
 
 @pytest.mark.parametrize(
