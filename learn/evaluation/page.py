@@ -1,0 +1,237 @@
+"""An evaluation as one page of HTML that needs nothing else: no script, no address; pictures are part of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from graphdb.files import replacing_file
+from learn.evaluation import figures, numbers
+from learn.evaluation.paper import DIFFERENCES, ORIGIN, of_hard_labels, paper_by_task, paper_matching, paper_shares
+from learn.evaluation.reading import HOW_TO_READ, METRICS, best, best_baseline, is_untrained, reading, rows_of
+from learn.evaluation.summary_types import Row, Summary, TaskCard
+
+GROUPS = {
+    "structure": "learns from the structure of molecules alone, as the paper's baselines do",
+    "profile": "learns from measured profiles of cells; falls back to the structure where there is none",
+    "encoder": "a head or a probe on an encoder, pretrained or untrained",
+    "language model": "a head on a language model of SMILES",
+    "stronger": "learns from the structure, and is stronger than the paper's baselines",
+    "ours": "this project's predictor",
+}
+OTHERS = {"hard_auc": "AUC of hard labels", "auprc": "AUPRC", "r2": "R²"}
+MOST_LISTED_TASKS = 120
+"""A data set of more tasks has no table of them: the heat map shows them, and the tables as CSV list them."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A data set of the page.
+
+    Attributes
+    ----------
+    slug
+        Its name as part of an id.
+    card, rows
+        The data set, and the systems on it.
+    best, baseline
+        Names of the best system and of the best baseline; None where there is none.
+    thresholds, others, has_paper, has_goal
+        Which columns its table has.
+    types
+        Its assay types with the number of scored tasks of each; empty where no row has scores by type.
+    tasks
+        Tasks in the order of the heat map.
+    listed
+        Whether there is a table of them.
+    plot, heat_map
+        Pictures; empty texts where there is nothing to show.
+    printed_by_task
+        (row, {task: the paper's score}) of what the paper prints by task.
+    """
+
+    slug: str
+    card: TaskCard
+    rows: list[Row]
+    best: str | None
+    baseline: str | None
+    thresholds: list[str]
+    others: dict[str, str]
+    has_paper: bool
+    has_goal: bool
+    types: dict[str, int]
+    tasks: list[str]
+    listed: bool
+    plot: Markup
+    heat_map: Markup
+    printed_by_task: list[tuple[Row, dict[str, tuple[float, float | None]]]]
+
+
+def html(summary: Summary) -> str:
+    """Return the page of an evaluation; every text in it is escaped.
+
+    Raises
+    ------
+    ValueError
+        If a row is of a data set that has no card.
+    """
+    strangers = sorted({row.task for row in summary.rows} - {card.name for card in summary.tasks})
+    if strangers:
+        raise ValueError(f"rows of data sets without a card: {', '.join(strangers)}")
+    environment = Environment(
+        loader=PackageLoader("learn.evaluation", package_path=""), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        name: getattr(numbers, name)
+        for name in (
+            "score",
+            "pair",
+            "printed",
+            "interval",
+            "share",
+            "signed",
+            "plain",
+            "p_value",
+            "seconds",
+            "seed_list",
+        )
+    }
+    environment.filters["count"] = "{:,}".format
+    return environment.get_template("page.html.j2").render(
+        summary=summary,
+        sections=[_section(summary, card) for card in summary.tasks],
+        reading=reading(summary),
+        how_to_read=HOW_TO_READ,
+        differences=DIFFERENCES,
+        origin=ORIGIN,
+        metrics=METRICS,
+        groups={name: text for name, text in GROUPS.items() if any(row.group == name for row in summary.rows)},
+        matching=matching_table(summary.matching),
+        matching_paper=_matching_paper(summary),
+        seeds=sorted({seed for row in summary.rows for seed in row.seeds}),
+        leaking=[row for row in summary.rows if row.leakage is not None],
+        titles={card.name: card.title for card in summary.tasks},
+        uncertified=_uncertified(summary),
+        untrained={row.encoder for row in summary.rows if row.encoder and is_untrained(row, summary)},
+        of_hard_labels=of_hard_labels,
+        paper_shares=paper_shares,
+        dash=numbers.NONE,
+    )
+
+
+def write_page(path: Path, summary: Summary) -> None:
+    """Write the page."""
+    with replacing_file(path) as temporary:
+        temporary.write_text(html(summary), encoding="utf-8")
+
+
+def matching_table(matching: dict[str, Any] | None) -> tuple[list[str], list[list[str]]] | None:
+    """Return the header and the rows of what `learn.matching` wrote, whatever it measured; None where there is none.
+
+    An interval (``intervals`` of a row, by measure) stands in the cell of its measure. What chance gives (``chance`` by
+    direction) is a row like the others. An entry that is itself a table (``{"ndcg": {"1": …}}``) becomes a column each.
+    """
+    if matching is None or not matching.get("rows"):
+        return None
+    by_chance = [{"system": "chance", "direction": name, **row} for name, row in matching.get("chance", {}).items()]
+    rows = [dict(_flat(_with_intervals(row))) for row in [*matching["rows"], *by_chance]]
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    return [name.replace("_", " ") for name in header], [[_shown(row.get(name)) for name in header] for row in rows]
+
+
+def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in row.items() if name != "intervals"}
+    for name, ends in row.get("intervals", {}).items():
+        spread = numbers.interval(ends.get("low"), ends.get("high"))
+        found[name] = _shown(found.get(name)) + (f" ({spread})" if spread != numbers.NONE else "")
+    if "model_hash" in found:
+        found["model_hash"] = str(found["model_hash"])[:16] or numbers.NONE
+    return found
+
+
+def slug(name: str) -> str:
+    """Return a name as part of an id."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+
+
+def _flat(row: dict[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return numbers.NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{1 if abs(value) >= 10 else 3}f}" if isfinite(value) else numbers.NONE
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return " to ".join(_shown(part) for part in value) if len(value) == 2 else ", ".join(map(_shown, value))
+    return str(value)
+
+
+def _matching_paper(summary: Summary) -> list[tuple[str, str, dict[str, float]]]:
+    """Return (data set, system, scores) of the paper, for the data sets of the page."""
+    return [
+        (card.title, system, scores) for card in summary.tasks for system, scores in paper_matching(card.name).items()
+    ]
+
+
+def _uncertified(summary: Summary) -> list[tuple[str, list[str]]]:
+    """Return, for each encoder, the data sets of the page that its certificate does not name."""
+    return [
+        (card.name, missing)
+        for card in summary.encoders
+        if card.steps and (missing := _not_named(card.held_out, summary.tasks))
+    ]
+
+
+def _not_named(held_out: Sequence[tuple[str, int, str]], tasks: Sequence[TaskCard]) -> list[str]:
+    named = {name for name, _, _ in held_out}
+    return [card.title for card in tasks if card.name not in named]
+
+
+def _section(summary: Summary, card: TaskCard) -> Section:
+    rows = rows_of(summary, card)
+    first, baseline = best(rows), best_baseline(rows)
+    tasks = figures.ordered_tasks(card, rows)
+    by_paper = [(row, paper_by_task(card.name, row.system)) for row in rows]
+    sizes = Counter(card.types.get(task) for task in tasks)
+    scored_types = dict.fromkeys(name for row in rows for name in row.by_type)
+    return Section(
+        slug=slug(card.name),
+        card=card,
+        rows=rows,
+        best=None if first is None else first.system,
+        baseline=None if baseline is None else baseline.system,
+        thresholds=sorted({above for row in rows for above in row.shares}, key=float),
+        others=_others(rows),
+        has_paper=any(row.paper is not None for row in rows),
+        has_goal=any(row.goal is not None for row in rows),
+        types={name: sizes[name] for name in scored_types},
+        tasks=tasks,
+        listed=0 < len(tasks) <= MOST_LISTED_TASKS,
+        plot=figures.score_plot(card, rows),
+        heat_map=figures.task_map(card, rows),
+        printed_by_task=[(row, printed) for row, printed in by_paper if printed],
+    )
+
+
+def _others(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the further scores that any row has: those that have a name here first, then the rest."""
+    there = {name for row in rows for name in row.others}
+    return {name: OTHERS.get(name, name) for name in [*OTHERS, *sorted(there - set(OTHERS))] if name in there}

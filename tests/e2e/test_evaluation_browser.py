@@ -1,0 +1,148 @@
+"""The page of an evaluation in a real browser: it opens offline, shows the summary's numbers, asks for nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from _evaluation_summary import SUMMARY
+
+from learn.evaluation.numbers import score
+from learn.evaluation.page import html, write_page
+
+pytestmark = pytest.mark.slow
+
+QUIET = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Tables(HTMLParser):
+    """Rows of texts of each table that has an id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[str, list[list[str]]] = {}
+        self._table: str | None = None
+        self._cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._table = dict(attrs).get("id")
+        elif self._table and tag == "tr":
+            self.rows.setdefault(self._table, []).append([])
+        elif self._table and tag in ("td", "th"):
+            self.rows[self._table][-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self._table = None
+        elif tag in ("td", "th"):
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._table and self._cell:
+            self.rows[self._table][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian's package: chromium)")
+    return found
+
+
+def open_page(browser: str, page: Path, profile: Path, *more: str) -> str:
+    # A sandbox needs rights that root in a container does not have.
+    sandbox = ("--no-sandbox",) if os.getuid() == 0 else ()
+    command = [browser, *QUIET, *sandbox, f"--user-data-dir={profile}", *more, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """Address of a server on this machine, and the paths that it is asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+        thread.join()
+
+
+def test_the_page_shows_the_summary(browser: str, tmp_path: Path) -> None:
+    page = tmp_path / "evaluation.html"
+    write_page(page, SUMMARY)
+    shown = Tables()
+    shown.feed(open_page(browser, page, tmp_path / "profile", "--dump-dom"))
+    for card in SUMMARY.tasks:
+        rows = [row for row in SUMMARY.rows if row.task == card.name]
+        if not rows:
+            assert f"scores-{card.name}" not in shown.rows
+            continue
+        header, *cells = shown.rows[f"scores-{card.name}"]
+        assert len(cells) == len(rows)
+        for row, found in zip(rows, cells, strict=True):
+            assert found[0].startswith(row.system)  # the name as it is, whatever signs it has
+            by_name = dict(zip(header, found, strict=True))
+            assert by_name["mean AUC" if row.metric == "auc" else "MAE"] == score(row.score)
+            assert by_name["molecules"] == f"{row.molecules} of {row.of}"
+            assert by_name["group"] == row.group
+            assert ("LEAKAGE" in found[0]) == (row.leakage is not None)
+            assert row.leakage is None or row.leakage in found[0]
+            if row.against is not None:
+                assert by_name["tasks better"] == f"{row.against.tasks_better} of {row.against.tasks}"
+    by_task = {row[0]: row for row in shown.rows["tasks-chembl2k"][1:]}
+    assert set(by_task) == {task for row in SUMMARY.rows if row.task == "chembl2k" for task in row.by_task}
+    assert [row[3] for row in shown.rows["certificates"][1:] if len(row) == 4] == ["5" * 64]
+
+
+def test_it_runs_nothing_and_asks_for_nothing(browser: str, tmp_path: Path, asked: tuple[str, list[str]]) -> None:
+    """Even a script, a picture and a style that got into the page would do nothing: its own policy forbids them."""
+    address, paths = asked
+    inside = (
+        f'<p id="mark">as it was</p><script>document.getElementById("mark").textContent = "changed"</script>'
+        f'<img src="{address}/picture" alt=""><link rel="stylesheet" href="{address}/style">'
+    )
+    page, free = tmp_path / "page.html", tmp_path / "free.html"
+    page.write_text(html(SUMMARY).replace("</body>", f"{inside}</body>"), encoding="utf-8")
+    free.write_text(f"<!doctype html><body>{inside}</body>", encoding="utf-8")
+    dom = open_page(browser, page, tmp_path / "profile", "--dump-dom")
+    assert '<p id="mark">as it was</p>' in dom
+    assert paths == []
+    # The same without the policy: script, picture and style would have been noticed.
+    assert '<p id="mark">changed</p>' in open_page(browser, free, tmp_path / "profile", "--dump-dom")
+    assert set(paths) == {"/picture", "/style"}
+
+
+def test_it_can_be_drawn(browser: str, tmp_path: Path) -> None:
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    write_page(page, SUMMARY)
+    open_page(browser, page, tmp_path / "profile", f"--screenshot={picture}", "--window-size=1400,4000")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 150_000  # a blank page of this size has some 20 kB
