@@ -26,14 +26,14 @@ from learn.checkpoint import load as load_checkpoint
 from learn.evaluation.catalogue import MEMBERS, cache_of, catalogue, prepare
 from learn.evaluation.cells import Store
 from learn.evaluation.encoders import NAMES
+from learn.evaluation.leakage import leakage_of
 from learn.evaluation.page import html
 from learn.evaluation.problem import Problem
 from learn.evaluation.schedule import Job, Sources, missing_jobs, run_jobs
 from learn.evaluation.summary import summarise
 from learn.evaluation.summary_types import Summary
 from learn.evaluation.system import System
-from learn.evaluation.tables import csv_rows, markdown
-from learn.finetune import check_held_out
+from learn.evaluation.tables import csv_text, markdown
 from learn.metrics import MeanAndDeviation
 from learn.tasks import TASKS, task_named
 
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> None:
     )
     problems = [sources.problem(name) for name in arguments.tasks]
     store = Store(arguments.store or workspace.root / "evaluation")
-    leakage = _leakage(problems, models)
+    leakage = _leakage(problems, models, workspace.root)
     missing: list[tuple[str, str, str]] = []
 
     def wanted(problem: Problem, system: System) -> bool:
@@ -98,7 +98,7 @@ def main(arguments: argparse.Namespace) -> None:
         matching=read_json(arguments.matching) if arguments.matching else None,
     )
     _show(summary)
-    for path, text in ((arguments.report, html), (arguments.csv, csv_rows), (arguments.markdown, markdown)):
+    for path, text in ((arguments.report, html), (arguments.csv, csv_text), (arguments.markdown, markdown)):
         if path is not None:
             with replacing_file(path) as temporary:
                 temporary.write_text(text(summary), encoding="utf-8")
@@ -152,11 +152,11 @@ def _chosen(systems: dict[str, System], wanted: Sequence[str] | None) -> list[Sy
     return [system for name, system in systems.items() if name in found]
 
 
-def _leakage(problems: Sequence[Problem], models: Sequence[Checkpoint]) -> dict[tuple[str, str], str]:
+def _leakage(problems: Sequence[Problem], models: Sequence[Checkpoint], workspace: Path) -> dict[tuple[str, str], str]:
     found = {}
     for model in models:
         for problem in problems:
-            reason = check_held_out(model.holdout, problem.data)
+            reason = leakage_of(model, problem, workspace)
             if reason:
                 note(f"LEAKAGE: {NAMES[model.config.objective]}, {problem.data.task.title}: {reason}")
                 found[model.model_hash, problem.data.task.name] = reason
