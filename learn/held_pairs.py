@@ -47,6 +47,9 @@ class HeldPairs:
     others
         (o,) int64 rows of all further profiles of the space: those of molecules that are not held out, of genes, of
         nothing.
+    met
+        (c,) bool, whether a profile of `rows` has an edge to a node that is not held out: walks of other molecules can
+        come by it, and decoders then learned it for those. Only molecules are taken out of the walks, as in the paper.
     learned_of, learned
         (e,) int64 each: molecules that were not held out (node numbers), and rows of their profiles in the space. What
         pretraining could learn from; a baseline may too.
@@ -59,6 +62,7 @@ class HeldPairs:
     relevant: tuple[Numbers, ...]
     seen: Numbers
     others: Numbers
+    met: npt.NDArray[np.bool_]
     learned_of: Numbers
     learned: Numbers
 
@@ -162,6 +166,10 @@ def held_pairs(space: FeatureSpace, snapshot: Snapshot, molecules: Numbers, unse
     found, begins = np.unique(pairs[:, 0], return_index=True)
     of_held = np.unique(pairs[:, 1])
     places = np.searchsorted(of_held, pairs[:, 1]).astype(np.int64)
+    hidden = np.zeros(snapshot.number_of_nodes, dtype=np.bool_)
+    hidden[molecules if unseen is None else unseen] = True
+    nodes = snapshot.index_of(space.node_type, space.keys[of_held])
+    met = [not hidden[snapshot.indices[snapshot.indptr[node] : snapshot.indptr[node + 1]]].all() for node in nodes]
     return HeldPairs(
         space=space,
         molecules=found,
@@ -170,6 +178,7 @@ def held_pairs(space: FeatureSpace, snapshot: Snapshot, molecules: Numbers, unse
         relevant=tuple(np.split(places, begins[1:])) if len(found) else (),
         seen=seen,
         others=np.setdiff1d(np.arange(len(space)), np.union1d(of_held, seen)),
+        met=np.array(met, dtype=np.bool_),
         learned_of=sources[learned],
         learned=rows[learned],
     )

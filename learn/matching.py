@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
@@ -41,7 +41,7 @@ Direction = Literal["molecule to profile", "profile to molecule"]
 Candidates = Literal["held-out", "all"]
 TO_PROFILE: Direction = "molecule to profile"
 TO_MOLECULE: Direction = "profile to molecule"
-SHOWN = ("ndcg_1", "ndcg_10", "hit_1", "hit_10", "mrr", "median_rank")
+SHOWN = ("ndcg_10", "hit_1", "hit_10", "mrr", "median_rank")
 
 PAPER: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "chembl2k": {
@@ -67,7 +67,7 @@ class MatchResult:
     system
         What scored: the objective and the kind of score; or the baseline.
     model_hash
-        Of the checkpoint; "" of a baseline.
+        Of the checkpoint, also where its networks are scored as they were before training; "" of a baseline.
     direction
         What is given, and what is ranked.
     ranking
@@ -144,7 +144,7 @@ def match(
         raise too_few([pairs])
     found = sides_of(model, features, graphs, pairs, ranked_rows(pairs, candidates), device=device, trained=trained)
     name = model.config.objective + ("" if trained else ", untrained")
-    return _results(found, name, model.model_hash if trained else "", pairs)
+    return _results(found, name, model.model_hash, pairs)
 
 
 def match_neighbours(
@@ -162,11 +162,11 @@ def ranked_rows(pairs: HeldPairs, candidates: Candidates) -> Numbers:
 
 def _results(found: Mapping[str, Sides], name: str, model_hash: str, pairs: HeldPairs) -> list[MatchResult]:
     results = []
-    owners = pairs.owners
-    of_profiles = np.array([pairs.blocks[who[0]] for who in owners], dtype=np.str_)
+    owners, blocks = pairs.owners, pairs.blocks
+    of_profiles = blocks[[int(who[0]) for who in owners]]
     for kind, sides in found.items():
         system = f"{name}, ratio" if kind == RATIO else name
-        results.append(MatchResult(system, model_hash, TO_PROFILE, sides.rank_profiles(pairs.relevant), pairs.blocks))
+        results.append(MatchResult(system, model_hash, TO_PROFILE, sides.rank_profiles(pairs.relevant), blocks))
         if kind != RATIO:
             results.append(MatchResult(system, model_hash, TO_MOLECULE, sides.rank_molecules(owners), of_profiles))
     return results
@@ -190,7 +190,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--task", metavar="NAME", help="only molecules held out for this data set, e.g. broad6k")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default auto)")
     parser.add_argument(
-        "--out", type=Path, help="JSON file; a picture is put beside it (default: WORKSPACE/matching.json)"
+        "--out", type=Path, help="JSON file; a picture is put beside it (default: matching.json in the workspace)"
     )
     return parser
 
@@ -203,23 +203,21 @@ def main(arguments: argparse.Namespace) -> None:
     snapshot, features = Snapshot.load(workspace.snapshot), FeatureStore.open(workspace.features)
     graphs = MoleculeGraphs.load(workspace.molecule_graphs)
     if features.graph_hash != snapshot.graph_hash:
-        raise ArtefactError(
-            f"{features.folder}: of another graph than the snapshot; make both again: python -m ingest.all"
-        )
-    unseen = _of_all(held_out(model, snapshot, workspace.holdout) for model in models)
-    of_task = arguments.task
-    wanted = (
-        unseen if of_task is None else _of_all(held_out(m, snapshot, workspace.holdout, task=of_task) for m in models)
-    )
+        raise ArtefactError(f"{features.folder}: of another graph than the snapshot; run again: python -m ingest.all")
+
+    def left_out(task: str | None) -> Numbers:
+        return reduce(np.intersect1d, (held_out(model, snapshot, workspace.holdout, task=task) for model in models))
+
+    unseen, wanted = left_out(None), left_out(arguments.task)
     spaces = [space for space in features.spaces() if space.node_type in EDGES]
     known = [held_pairs(space, snapshot, wanted, unseen) for space in spaces]
     print_table(
         "held-out molecules with a profile, by feature space",
-        ["node type", "space", "features", "molecules", "structures", "profiles", "all profiles"],
+        ["space", "features", "molecules", "structures", "profiles", "of all"],
         [
             (
-                str(one.space.node_type), one.space.name, one.space.dimension, len(one.molecules),
-                len(set(one.blocks.tolist())), len(one.rows), len(one.space),
+                one.space.name, one.space.dimension, len(one.molecules), len(set(one.blocks.tolist())), len(one.rows),
+                len(one.space),
             )
             for one in known
         ],
@@ -229,6 +227,11 @@ def main(arguments: argparse.Namespace) -> None:
         note(SIMULATED.format(space=pairs.space.name))
     if len(pairs.seen):
         note(f"{len(pairs.seen):,} profiles are of a node that is not held out too: left out")
+    if pairs.met.any():
+        note(
+            f"{int(pairs.met.sum()):,} of {len(pairs.rows):,} held-out profiles can be met by walks of other "
+            "molecules, by computed edges"
+        )
     results: list[MatchResult] = []
     for trained in (True, False):
         for model in models:
@@ -240,15 +243,17 @@ def main(arguments: argparse.Namespace) -> None:
     out = arguments.out or workspace.root / "matching.json"
     content = report(results, pairs)
     out.parent.mkdir(parents=True, exist_ok=True)
-    about = {
-        "task": of_task,
-        "ranked": arguments.candidates,
-        "spaces": {one.space.name: len(one.molecules) for one in known},
-    }
-    write_json(out, {**content, **about, "versions": versions()})
+    counts = {one.space.name: len(one.molecules) for one in known}
+    about = {"task": arguments.task, "ranked": arguments.candidates, "spaces": counts, "versions": versions()}
+    write_json(out, {**content, **about})
     picture = out.with_suffix(".png")
-    draw([(_label(one), one.direction, one.ranking) for one in results], pairs.space.name, picture)
-    _show(content)
+    labels = _labels(results)
+    draw(
+        [(name, one.direction, one.ranking) for name, one in zip(labels, results, strict=True)],
+        pairs.space.name,
+        picture,
+    )
+    _show(content, labels)
     say(f"{out}, {picture} ({time.perf_counter() - began:.1f} s)")
 
 
@@ -263,16 +268,13 @@ def report(results: Sequence[MatchResult], pairs: HeldPairs) -> dict[str, Any]:
         "node_type": str(pairs.space.node_type),
         "molecules": len(pairs.molecules),
         "structures": len(set(pairs.blocks.tolist())),
+        "profiles_met_by_other_walks": int(pairs.met.sum()),
         "candidates": {result.direction: result.ranking.candidates for result in results},
         "simulated": pairs.space.simulated,
         "rows": [result.row() for result in results],
         "chance": by_chance,
         "paper": PAPER,
     }
-
-
-def _of_all(sets: Iterable[Numbers]) -> Numbers:
-    return reduce(np.intersect1d, sets)
 
 
 def _chosen(known: Sequence[HeldPairs], name: str | None) -> HeldPairs:
@@ -288,38 +290,34 @@ def _chosen(known: Sequence[HeldPairs], name: str | None) -> HeldPairs:
     return found[0]
 
 
-def _label(result: MatchResult) -> str:
-    return f"{result.system} {result.model_hash[:8]}".strip()
+def _labels(results: Sequence[MatchResult]) -> list[str]:
+    """Return what tables and the picture call the results: the hash stands by where two checkpoints share a name."""
+    hashes: dict[str, set[str]] = {}
+    for one in results:
+        hashes.setdefault(one.system, set()).add(one.model_hash)
+    return [f"{one.system} {one.model_hash[:8]}" if len(hashes[one.system]) > 1 else one.system for one in results]
 
 
-def _show(content: Mapping[str, Any]) -> None:
+def _show(content: Mapping[str, Any], labels: Sequence[str]) -> None:
+    """Print a table a direction. NDCG at 1 is HIT at 1, and the file has the intervals of the other scores."""
     for direction, by_chance in content["chance"].items():
-        rows = [row for row in content["rows"] if row["direction"] == direction]
-        cells: list[list[str]] = []
-        for row in rows:
-            name = f"{row['system']} {row['model_hash'][:8]}".strip()
-            cells.append([name, *(_cell(metric, row[metric], row["intervals"][metric]) for metric in SHOWN)])
-        cells.append(["chance", *(_cell(metric, by_chance[metric], None) for metric in SHOWN)])
-        count, candidates = rows[0]["queries"], rows[0]["candidates"]
-        title = f"{content['space']}, {direction}: {count:,} ranked lists of {candidates:,} (95 % intervals)"
+        rows = [(name, row) for name, row in zip(labels, content["rows"], strict=True) if row["direction"] == direction]
+        cells = [[name, *_cells(row), _ends(row)] for name, row in rows]
+        count, candidates = rows[0][1]["queries"], rows[0][1]["candidates"]
         print_table(
-            title,
-            [
-                "system",
-                *(
-                    metric.replace("_", "@", 1) if metric[-1].isdigit() else metric.replace("_", " ")
-                    for metric in SHOWN
-                ),
-            ],
-            cells,
+            f"{content['space']}, {direction}: {count:,} lists of {candidates:,}; in %, but the rank",
+            ["system", *(name.replace("_", " ") for name in SHOWN), "95 % of hit 10"],
+            [*cells, ["chance", *_cells(by_chance), ""]],
         )
 
 
-def _cell(metric: str, value: float, interval: Mapping[str, float | None] | None) -> str:
-    form = "{:.0f}" if metric == "median_rank" else "{:.3f}"
-    ends = [] if interval is None else [interval["low"], interval["high"]]
-    known = [form.format(end) for end in ends if end is not None]
-    return form.format(value) + (f" ({known[0]}–{known[1]})" if len(known) == 2 else "")
+def _cells(found: Mapping[str, float]) -> list[str]:
+    return [f"{found[name]:.0f}" if name == "median_rank" else f"{100 * found[name]:.1f}" for name in SHOWN]
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    low, high = row["intervals"]["hit_10"]["low"], row["intervals"]["hit_10"]["high"]
+    return "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 if __name__ == "__main__":

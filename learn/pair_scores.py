@@ -1,8 +1,8 @@
 """How well a profile fits a molecule, by a pretrained network: all pairs as one matrix product.
 
 **Likelihood** (method, section 5). The decoder turns mu into logits s of every feature, p = sigmoid(s); a profile x in
-[0, 1] has the Bernoulli log-likelihood Σ x·log p + (1 − x)·log(1 − p) = Σ x·s − softplus(s), over the features that were
-measured. It is divided by their number, so that a profile with fewer is not favoured.
+[0, 1] has the Bernoulli log-likelihood Σ x·log p + (1 − x)·log(1 − p) = Σ x·s − softplus(s), over the features that
+were measured. It is divided by their number, so that a profile with fewer is not favoured.
 
 **Ratio**. For one p that sum is linear in x: it is largest for the profiles nearest to 0 or 1, whatever the molecule,
 so that a few candidates stand in front for all. The ratio takes off the log-likelihood under the mean profile of those
@@ -14,7 +14,6 @@ that are not held out, which knows nothing of the molecule. The order of molecul
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -220,7 +219,7 @@ def tanimoto(one: Floats, other: Floats) -> npt.NDArray[np.float64]:
     """Return the Tanimoto similarity of bits (a, d) with bits (b, d), (a, b); 0 where neither has any."""
     common = (one @ other.T).astype(np.float64)
     either = one.sum(axis=1, dtype=np.float64)[:, None] + other.sum(axis=1, dtype=np.float64) - common
-    return np.divide(common, either, out=np.zeros_like(common), where=either > 0)
+    return np.asarray(np.divide(common, either, out=np.zeros_like(common), where=either > 0))
 
 
 def _networks(
@@ -232,8 +231,9 @@ def _networks(
     if contrasted:
         kinds = recipe_of(model.config).walks(model.config).edge_types or ()
         if EDGES[node_type] not in kinds:
-            raise ArtefactError(f"a checkpoint of the objective {objective} compares molecules with other profiles than "
-                                f"those of {node_type}")  # fmt: skip
+            raise ArtefactError(
+                f"a checkpoint of the objective {objective} does not compare molecules with {node_type}"
+            )
     elif not any(name.startswith("decoders.") for name in model.objective_state):
         raise ArtefactError(
             f"a checkpoint of the objective {objective} has neither decoders nor encoders of profiles: it cannot match"
@@ -263,7 +263,7 @@ def _embeddings(encoder: Encoder, graphs: MoleculeGraphs, pairs: HeldPairs, devi
 
 def _logit(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     inside = np.clip(share, _SURE, 1 - _SURE)
-    return cast(npt.NDArray[np.float64], np.log(inside) - np.log1p(-inside))
+    return np.asarray(np.log(inside) - np.log1p(-inside), dtype=np.float64)
 
 
 def _ranked(queries: Floats, candidates: Floats, relevant: tuple[Numbers, ...]) -> Ranking:

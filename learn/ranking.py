@@ -135,9 +135,9 @@ def chance(relevant: npt.ArrayLike, candidates: int) -> dict[str, float]:
 
 
 def chance_curve(relevant: npt.ArrayLike, candidates: int) -> Doubles:
-    """Return the expected share of queries whose best relevant candidate a random order puts at rank 1, 2, … C or above.
+    """Return how likely a random order puts a query's best relevant candidate at rank k or above, for k = 1 … C.
 
-    (C,) float64; `relevant` (q,) as in `chance`.
+    (C,) float64, the mean over queries; `relevant` (q,) as in `chance`.
     """
     counts, times = np.unique(np.asarray(relevant, dtype=np.int64), return_counts=True)
     places = np.arange(candidates)
@@ -177,7 +177,7 @@ def intervals(
         NaN where there are fewer than two groups: nothing is known of how a score would move.
     """
     names, member = np.unique(np.asarray(groups), return_inverse=True)
-    values = {name: found for name, found in by_query(ranking).items()}
+    values = by_query(ranking)
     if len(names) < 2:
         return _in_order(dict.fromkeys(METRICS, Interval(float("nan"), float("nan"))))
     order = np.argsort(ranking.first, kind="stable")
