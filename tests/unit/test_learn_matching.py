@@ -13,7 +13,7 @@ from sklearn.metrics import ndcg_score
 
 from benchmarks.synthetic import Size, make_workspace
 from graphdb.errors import ArtefactError, InputError
-from graphdb.feature_store import FeatureStore
+from graphdb.feature_store import FeatureStore, FeatureStoreWriter
 from graphdb.files import read_json
 from graphdb.holdout import BLOCK, HeldOutList, key_file, write_certificate
 from graphdb.molecule_graphs import MoleculeGraphs
@@ -29,7 +29,7 @@ from learn.encoder import Encoder
 from learn.finetune import untrained
 from learn.held_pairs import HeldPairs, fullest, held_out, held_pairs
 from learn.matching import PAPER, match, match_neighbours
-from learn.objectives.contrast import networks
+from learn.objectives.contrast import ProfileEncoder, networks
 from learn.pair_scores import likelihood_sides, mean_logits, neighbour_sides, sides_of, tanimoto
 from learn.ranking import Ranking
 from learn.spaces import scaler_id
@@ -390,6 +390,53 @@ def test_the_untrained_networks_are_those_before_training(workspace: Workspace) 
         sides_of(trained, features, graphs, expression, pairs.rows, device="cpu")
     with pytest.raises(ArtefactError, match="no encoders of profiles"):
         networks({"decoders.x": torch.zeros(1)})
+
+
+def test_the_weights_are_those_of_the_last_step(workspace: Workspace) -> None:
+    keys = hold_some_out(workspace)
+    _, features, graphs = parts(workspace)
+    pairs, model = pairs_of(workspace, keys), checkpoint_of(workspace)
+    mean = {name: tensor * 0.5 for name, tensor in model.encoder_state.items()}
+    plain, averaged = (
+        sides_of(one, features, graphs, pairs, pairs.rows, device="cpu")["likelihood"].molecules
+        for one in (model, replace(model, averaged_state=mean))
+    )
+    np.testing.assert_array_equal(plain, averaged)
+
+
+def test_a_contrast_takes_the_encoder_of_its_own_space(workspace: Workspace, tmp_path: Path) -> None:
+    keys = hold_some_out(workspace)
+    snapshot, first, graphs = parts(workspace)
+    space = first.space(NodeType.MORPHOLOGY, SPACE)
+    with FeatureStoreWriter(tmp_path / "two") as writer:
+        writer.add(NodeType.GENE, "genes", ["1"], ["x"], [[1.0]])
+        for name, rows in (("first", slice(0, 12)), ("second", slice(12, 24))):
+            columns = [*space.columns[: 5 if name == "first" else 7]]
+            writer.add(NodeType.MORPHOLOGY, name, space.keys[rows], columns, space.raw(rows)[:, : len(columns)])
+        writer.finish({"graph_hash": snapshot.graph_hash})
+    features = FeatureStore.open(tmp_path / "two")
+    spaces = features.spaces()
+    torch.manual_seed(1)
+    module = torch.nn.Module()
+    module.projection = torch.nn.Linear(300, 300)
+    module.profiles = torch.nn.ModuleList(ProfileEncoder(None, size, 0) for size in (5, 7))
+    model = replace(
+        checkpoint_of(workspace, TrainConfig(layers=1, objective="cloome")),
+        specs=tuple(DecoderSpec(one.node_type, one.name, one.dimension) for one in spaces),
+        scalers=tuple(scaler_id(one) for one in spaces),
+        objective_state=module.state_dict(),
+    )
+    held = np.sort(snapshot.index_of(NodeType.MOLECULE, keys)).astype(np.int64)
+    second = features.space(NodeType.MORPHOLOGY, "second")
+    pairs = held_pairs(second, snapshot, held)
+    assert len(pairs.molecules) > 1
+    found = sides_of(model, features, graphs, pairs, pairs.rows, device="cpu")["cosine"]
+    mu = embed_graphs(model.encoder(), graphs.take(graphs.index_of(pairs.keys)), device="cpu", quiet=True)
+    with torch.no_grad():
+        points = module.projection(torch.from_numpy(mu)).numpy()
+        profiles = module.profiles.eval()[1](torch.from_numpy(second.scaled(pairs.rows))).numpy()
+    lengths = np.linalg.norm(points, axis=1)[:, None] * np.linalg.norm(profiles, axis=1)
+    np.testing.assert_allclose(found.molecules @ found.profiles.T, points @ profiles.T / lengths, atol=1e-5)
 
 
 def test_an_objective_that_compares_nothing_is_refused(workspace: Workspace) -> None:
