@@ -6,7 +6,8 @@ those molecules of the batch whose profiles lie in the same space.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -57,15 +58,18 @@ class ProfileEncoder(nn.Module):
     Features are standardised by their mean and deviation over the profiles of the space, since minima and maxima are
     those of outliers. A missing feature stands at the mean, and the other D inputs say which are missing. Layer norm
     stands where the decoder has batch norm: a space may have one profile in a batch.
+
+    `space`: whose profiles; None where a state that holds their mean and deviation is loaded afterwards.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, space: SpaceOnDevice, dimension: int, dropout: float) -> None:
+    def __init__(self, space: SpaceOnDevice | None, dimension: int, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
-        mean, deviation = moments(space, dimension)
+        empty = (torch.zeros(dimension), torch.ones(dimension))
+        mean, deviation = empty if space is None else moments(space, dimension)
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
         self.fc1 = nn.Linear(2 * dimension, HIDDEN)
@@ -205,6 +209,41 @@ def moments(space: SpaceOnDevice, dimension: int) -> tuple[Tensor, Tensor]:
     mean = total / count.clamp_min(1)
     deviation = (square / count.clamp_min(1) - mean.square()).clamp_min(0).sqrt()
     return mean.float(), torch.where(deviation > 1e-6, deviation, 1).float()
+
+
+def networks(state: Mapping[str, Tensor], *, trained: bool = True) -> tuple[nn.Linear, nn.ModuleList]:
+    """Return the projection of molecules and the encoders of profiles that a checkpoint holds, in eval mode.
+
+    Parameters
+    ----------
+    state
+        `Checkpoint.objective_state` of a contrastive objective.
+    trained
+        False: with random weights from torch's generator, drawn as a new objective draws them; what is known of the
+        profiles (their mean and deviation) stays.
+
+    Returns
+    -------
+    projection, profiles
+        300 → 300, and an encoder a feature space, in the order of `Contrastive.specs`.
+
+    Raises
+    ------
+    ArtefactError
+        If it is the state of no contrastive objective.
+    """
+    spaces = len([name for name in state if re.fullmatch(r"profiles\.\d+\.mean", name)])
+    if not spaces or "projection.weight" not in state:
+        raise ArtefactError("the checkpoint has no encoders of profiles; its objective is not contrastive")
+    projection = nn.Linear(WIDTH, WIDTH)
+    profiles = nn.ModuleList(
+        ProfileEncoder(None, len(state[f"profiles.{index}.mean"]), dropout=0) for index in range(spaces)
+    )
+    for module, start in ((projection, "projection."), (profiles, "profiles.")):
+        kept = {name[len(start) :]: tensor for name, tensor in state.items() if name.startswith(start)}
+        buffers = {name for name, _ in module.named_buffers()}
+        module.load_state_dict({name: kept[name] for name in kept if trained or name in buffers}, strict=trained)
+    return projection.eval(), profiles.eval()
 
 
 def recipe(edge_type: EdgeType, make: Callable[[TrainConfig, BatchMaker], Objective]) -> Recipe:
