@@ -48,15 +48,16 @@ def main(arguments: argparse.Namespace) -> None:
     systems = catalogue(models, workspace.root)
     chosen = _chosen(systems, arguments.systems)
     processes = arguments.jobs or processors()
+    data = _data(arguments)
     sources = Sources(
-        dict.fromkeys(arguments.tasks, arguments.data),
+        data,
         tuple(arguments.checkpoint),
         cache_of(workspace.root),
         workspace.root,
         arguments.device,
         max(1, processors() // processes),
     )
-    problems = [sources.problem(name) for name in arguments.tasks]
+    problems = [sources.problem(name) for name in data]
     store = Store(arguments.store or workspace.root / "evaluation")
     leakage = _leakage(problems, models, workspace.root)
     missing: list[tuple[str, str, str]] = []
@@ -107,6 +108,20 @@ def main(arguments: argparse.Namespace) -> None:
         write_json(arguments.json, summary.as_json())
         say(f"written: {arguments.json}")
     say(f"cells: {store.folder} ({time.monotonic() - began:.0f} s)")
+
+
+def _data(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Return the folder or file of each data set by name."""
+    if arguments.data is None and not arguments.table:
+        raise InputError("nothing to evaluate on: --data FOLDER, --table FILE, or both")
+    tasks = arguments.tasks if arguments.data is not None else []
+    found = dict.fromkeys(tasks, arguments.data)
+    for path in arguments.table:
+        name = path.name.split(".")[0]
+        if name in found or name in TASKS:
+            raise InputError(f"two data sets would be called {name!r}; give the file another name", path=path)
+        found[name] = path
+    return found
 
 
 def _run(
@@ -201,7 +216,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m learn.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=Path, help="folder of the paper's data sets")
+    parser.add_argument(
+        "--table", type=Path, action="append", default=[], help="a table of your own (as of learn.predict); repeatable"
+    )
     parser.add_argument(
         "--checkpoint",
         type=Path,

@@ -1,7 +1,7 @@
 """Sweeps over a setting of pretraining: ``python -m learn.sweep --setting beta=1e-9,1e-6,1e-3`` (InfoAlign, Figure 4).
 
 Each value is a run of its own (``runs/SWEEP-beta-1e-06``), with the other settings equal; run again it goes on where it
-was. What comes out is the loss on held-out molecules and each part of it, as a table and a picture; `learn.results`
+was. What comes out is the loss on held-out molecules and each part of it, as a table and a picture; `learn.evaluate`
 scores the checkpoint of any run downstream.
 """
 

@@ -17,7 +17,7 @@ from graphdb.errors import InfoAlignError
 from learn.evaluation.cells import Cell, Fitted, Predictions, Store
 from learn.evaluation.problem import Problem
 from learn.evaluation.system import System
-from learn.tasks import TaskData
+from learn.tasks import TASKS, TaskData, load
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -216,9 +216,11 @@ def _few_threads(threads: int) -> Iterator[None]:
 
 @cache
 def _loaded(task: str, path: Path) -> TaskData:
-    from learn.tasks import load
+    if task in TASKS:
+        return load(task, path)
+    from learn.evaluation.own_table import read_table
 
-    return load(task, path)
+    return read_table(path)
 
 
 @cache

@@ -141,6 +141,22 @@ def test_the_multi_task_network_is_a_system(data_file: Path, tmp_path: Path, mon
     assert np.isfinite(row["score"]["mean"])
 
 
+def test_a_table_of_ones_own(data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smiles = [f"{chain}{ring}" for ring in RINGS for chain in ("C", "CC", "CCC", "OCC", "NCC")]
+    lines = [f"{text},{len(text)}" for text in smiles]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["SMILES,length", *lines[:60], "nonsense,3", ",4", *lines[60:]]) + "\n")
+    words = words_of(data_file, tmp_path, (RIDGE, FOREST), "--seeds", 1, "--table", path, "--no-refit")
+    assert _run(*words) == 0
+    assert "2 rows have no valid structure and are left out (lines 62, 63)" in capsys.readouterr().err
+    rows = [row for row in read_json(tmp_path / "out.json")["rows"] if row["task"] == "mine"]
+    assert [(row["metric"], row["of"]) for row in rows] == [("mae", 30)] * len(rows)
+    assert len(rows) == 2
+    (tmp_path / "chembl2k.csv").write_text(path.read_text())
+    assert _run(*words[:-1], "--table", tmp_path / "chembl2k.csv") == 1
+    assert "two data sets would be called 'chembl2k'" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_line(data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(*words_of(data_file, tmp_path, ("nonsense",))) == 1
     assert "no system is called 'nonsense'; there are: " in capsys.readouterr().err
