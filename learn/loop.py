@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from graphdb.errors import InfoAlignError, InputError
 from graphdb.walks.shards import ShardReader
-from learn import ranks
+from learn import memory, ranks
 from learn.batches import Batch, BatchMaker
 from learn.checkpoint import Checkpoint, Position, save, save_tensors
 from learn.config import CONSTANTS, TrainConfig
@@ -188,6 +188,8 @@ def train(
                     average.update_parameters(encoder)
                 on_step(replace(report, seconds=time.monotonic() - began))
             position = Position(position.epoch, position.batch + 1, position.step + 1)
+            if device.type == "cpu" and position.step % memory.EVERY == 0:
+                memory.give_back()
             if ranks.any_of(time.monotonic() > deadline):
                 return keep(position)
             if position.step % save_every == 0:

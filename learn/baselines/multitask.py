@@ -90,22 +90,45 @@ class MultitaskNetwork:
         self.config = config or MultitaskConfig()
         self._device = resolve_device(device)
 
-    def fit(self, smiles: Sequence[str], labels: Floats) -> MultitaskNetwork:
-        """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""
+    def fit(self, smiles: Sequence[str], labels: Floats, more: Floats | None = None) -> MultitaskNetwork:
+        """Learn from molecules.
+
+        Parameters
+        ----------
+        smiles
+            n structures.
+        labels
+            (n, t), NaN where missing.
+        more
+            (n, d) further inputs, an embedding for example, NaN where there is none; they are standardised.
+
+        Raises
+        ------
+        InputError
+            If a SMILES is invalid.
+        ValueError
+            If fewer than two molecules have a label.
+        """
         rows = np.flatnonzero((~np.isnan(labels)).any(axis=1))
         if len(rows) < 2:
             raise ValueError("the training set needs at least two labelled molecules")
         chosen = [smiles[int(row)] for row in rows]
         x = self._learn_inputs(chosen)
+        if more is not None:
+            self._more = _moments(np.asarray(more[rows], dtype=np.float32))
+            x = np.hstack([x, self._standardised(more[rows])])
         y = np.asarray(labels[rows], dtype=np.float32)
         self._centre, self._spread = _moments(y) if self.kind == "regression" else _as_they_are(y)
         y = (y - self._centre) / self._spread
         self._members = [self._trained(x, y, member) for member in range(self.config.members)]
         return self
 
-    def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return (n, t) predictions: the probability of label 1, or the value in the labels' unit."""
-        x = torch.as_tensor(self._inputs(features(smiles, self.config.counts, self.cache)), device=self._device)
+    def predict(self, smiles: Sequence[str], more: Floats | None = None) -> npt.NDArray[np.float64]:
+        """Return (n, t) probabilities of label 1, or values in the labels' unit; `more` as for `fit`."""
+        inputs = self._inputs(features(smiles, self.config.counts, self.cache))
+        x = torch.as_tensor(
+            inputs if more is None else np.hstack([inputs, self._standardised(more)]), device=self._device
+        )
         with torch.no_grad():
             answers = [answer(member(x), self.kind) for member in self._members]
         return np.asarray(np.mean(answers, axis=0) * self._spread + self._centre, dtype=np.float64)
@@ -130,6 +153,11 @@ class MultitaskNetwork:
         normal = self._ranks.transform(np.where(np.isnan(described), self._median, described)).clip(-3, 3)
         counted = np.log1p(raw[:, self._n_descriptors :][:, self._used])
         return np.hstack([normal, counted]).astype(np.float32)
+
+    def _standardised(self, more: Floats) -> npt.NDArray[np.float32]:
+        centre, spread = self._more
+        scaled = np.nan_to_num((np.asarray(more, dtype=np.float32) - centre) / spread)
+        return np.asarray(scaled.clip(-5, 5), dtype=np.float32)
 
     def _trained(self, inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.float32], member: int) -> nn.Module:
         config = self.config

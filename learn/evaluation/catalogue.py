@@ -139,7 +139,7 @@ def prepare(wanted: Sequence[tuple[Problem, Sequence[System]]], checkpoints: Seq
     """
     lists: list[list[str]] = []
     for problem, systems in wanted:
-        if any(system.group == "stronger" for system in systems):
+        if any(system.group == "stronger" or system.name.startswith(MULTITASK) for system in systems):
             parts = problem.parts
             both = np.concatenate([parts.train, parts.valid])
             lists += [problem.smiles(rows) for rows in (parts.train, parts.valid, parts.test, both)]

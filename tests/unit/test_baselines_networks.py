@@ -32,6 +32,18 @@ def test_a_network_learns_all_tasks_and_repeats_itself() -> None:
     assert not np.array_equal(other, found)
 
 
+def test_a_network_takes_further_inputs() -> None:
+    """A label that structure does not tell, but the other inputs do; without them for some molecules it goes on."""
+    rng = np.random.default_rng(0)
+    secret = rng.standard_normal((len(CHAINS), 2)).astype(np.float32) * [5, 0.01]
+    labels = (secret[:, 1:] > 0).astype(np.float32)
+    network = MultitaskNetwork("classification", config=SMALL).fit(CHAINS[:45], labels[:45], secret[:45])
+    assert auc(labels[45:, 0], network.predict(CHAINS[45:], secret[45:])[:, 0]) > 0.8
+    assert np.isfinite(network.predict(CHAINS, np.full_like(secret, np.nan))).all()
+    alone = MultitaskNetwork("classification", config=SMALL).fit(CHAINS[:45], labels[:45])
+    assert auc(labels[45:, 0], alone.predict(CHAINS[45:])[:, 0]) < 0.8
+
+
 def test_a_network_answers_in_the_labels_unit() -> None:
     labels = np.column_stack([WEIGHT, np.full(len(CHAINS), np.nan)]).astype(np.float32)
     found = MultitaskNetwork("regression", config=MultitaskConfig(hidden=(32,), epochs=60, batch=16)).fit(
