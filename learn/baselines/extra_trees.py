@@ -17,6 +17,8 @@ from learn.tasks.task import Kind
 TREES = 300
 LEAST_LEAF = 2
 """Molecules in a leaf, at least: probabilities of single ones are 0 or 1."""
+COLUMNS: dict[str, str | float] = {"classification": "sqrt", "regression": 0.1}
+"""Columns that a split chooses from. scikit-learn's regression takes all, which is twenty times slower."""
 
 
 class ExtraTrees:
@@ -62,4 +64,4 @@ def _forest(kind: Kind, seed: int, trees: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     forest = ExtraTreesClassifier if kind == "classification" else ExtraTreesRegressor
-    return forest(n_estimators=trees, min_samples_leaf=LEAST_LEAF, random_state=seed)
+    return forest(n_estimators=trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS[kind], random_state=seed)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from learn.baselines import Boosting, ExtraTrees, MultitaskNetwork, RandomForest, TanimotoRidge, boosting, features
-from learn.baselines.extra_trees import LEAST_LEAF, TREES
+from learn.baselines.extra_trees import COLUMNS, LEAST_LEAF, TREES
 from learn.baselines.fingerprint_head import FingerprintHead
 from learn.baselines.kernel_ridge import RIDGES
 from learn.baselines.multitask import MultitaskConfig
@@ -29,7 +29,7 @@ from learn.head import HeadConfig
 
 FOREST, FP_MLP, FP_GP = "Morgan FP + RF", "Morgan FP + MLP", "Morgan FP + GP"
 LIGHTGBM, EXTRA_TREES = "LightGBM, descriptors + counts", "ExtraTrees, descriptors + counts"
-LIGHTGBM_MORE = "LightGBM, descriptors + counts + pairs + torsions"
+LIGHTGBM_MORE = "LightGBM, pairs and torsions too"
 RIDGE, MULTITASK = "Tanimoto kernel ridge", "multi-task network"
 MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, RIDGE, MULTITASK)
 """What our predictor is blended of: systems that never look at the validation set."""
@@ -73,7 +73,7 @@ def structure_systems() -> list[System]:
             EXTRA_TREES,
             "stronger",
             by_seed(lambda problem, seed: ExtraTrees(problem.kind, seed=seed, jobs=1, cache=problem.cache)),
-            {"trees": TREES, "leaf": LEAST_LEAF},
+            {"trees": TREES, "leaf": LEAST_LEAF, "columns": COLUMNS},
             refits=True,
             cost=1.0,
             skip=_LONG,
