@@ -61,9 +61,18 @@ def is_untrained(row: Row, summary: Summary) -> bool:
     return "untrained" in row.system.casefold() or any(card.steps == 0 for card in cards)
 
 
+BESIDE_DESCRIPTORS = "multi-task network + "
+"""How names of systems begin that read an embedding and descriptors (`learn.evaluation.encoders`)."""
+
+
 def untrained_and_pretrained(rows: Sequence[Row], summary: Summary) -> tuple[list[Row], list[Row]]:
-    """Return the rows that count of untrained encoders, and those of pretrained ones."""
-    encoders = [row for row in rows if row.group == "encoder" and counts(row)]
+    """Return the rows that count of untrained encoders, and those of pretrained ones.
+
+    Not those that read descriptors beside the embedding: they do well by the descriptors alone.
+    """
+    encoders = [
+        row for row in rows if row.group == "encoder" and counts(row) and not row.system.startswith(BESIDE_DESCRIPTORS)
+    ]
     untrained = [row for row in encoders if is_untrained(row, summary)]
     return untrained, [row for row in encoders if row not in untrained]
 
