@@ -72,20 +72,18 @@ def main(arguments: argparse.Namespace) -> None:
 
     refit = () if arguments.no_refit else MEMBERS
     jobs = missing_jobs(problems, chosen, arguments.seeds, store, wanted=wanted, refit=refit)
+    deadline = began + 60 * arguments.budget_minutes
     if jobs:
         note(f"{len(jobs)} jobs; {processes} at once. What they share comes first")
-        here = {
-            problem.data.task.name: {job.system for job in jobs if job.task == problem.data.task.name}
-            for problem in problems
-        }
+        lacking = {(job.task, job.system) for job in jobs if time.monotonic() < deadline}
         prepare(
             [
-                (problem, [system for system in chosen if system.name in here[problem.data.task.name]])
+                (problem, [system for system in chosen if (problem.data.task.name, system.name) in lacking])
                 for problem in problems
             ],
             models,
         )
-        _run(sources, jobs, store, processes, began + 60 * arguments.budget_minutes, missing)
+        _run(sources, jobs, store, processes, deadline, missing)
     summary = summarise(
         problems,
         {system.name: system for system in chosen},

@@ -7,7 +7,6 @@ likelihood on at most `SUBSET` of its molecules; its answers come from all of th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,13 +31,10 @@ class TanimotoGP:
     ----------
     kind
         What is predicted; the answers of a classification are cut to [0, 1].
-    cache
-        Not used: fingerprints are made faster than read.
     """
 
-    def __init__(self, kind: Kind, *, cache: Path | None = None) -> None:
+    def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.cache = cache
 
     def fit(self, smiles: Sequence[str], labels: Floats) -> TanimotoGP:
         """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""

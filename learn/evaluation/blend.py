@@ -7,7 +7,7 @@ sure of itself counts no more than one that is not; a regression by values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,3 @@ def comparable(metric: Metric, predictions: Floats) -> npt.NDArray[np.float64]:
     if metric in ("mae", "r2"):
         return np.asarray(predictions, dtype=np.float64)
     return np.asarray((rankdata(predictions, axis=0) - 0.5) / max(1, len(predictions)))
-
-
-def plain_mean(names: Sequence[str]) -> dict[str, int]:
-    """Return weights by which all systems count equally."""
-    return dict.fromkeys(names, 1)

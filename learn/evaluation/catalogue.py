@@ -100,7 +100,7 @@ def structure_systems() -> list[System]:
             System(
                 FP_GP,
                 "structure",
-                by_seed(lambda problem, _seed: TanimotoGP(problem.kind, cache=problem.cache)),
+                by_seed(lambda problem, _seed: TanimotoGP(problem.kind)),
                 SETTINGS,
                 random=False,
                 cost=1.5,

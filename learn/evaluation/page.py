@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from graphdb.files import replacing_file
 from learn.evaluation import figures, numbers
 from learn.evaluation.paper import DIFFERENCES, ORIGIN, of_hard_labels, paper_by_task, paper_matching, paper_shares
 from learn.evaluation.reading import HOW_TO_READ, METRICS, best, best_baseline, is_untrained, reading, rows_of
@@ -125,12 +123,6 @@ def html(summary: Summary) -> str:
         paper_shares=paper_shares,
         dash=numbers.NONE,
     )
-
-
-def write_page(path: Path, summary: Summary) -> None:
-    """Write the page."""
-    with replacing_file(path) as temporary:
-        temporary.write_text(html(summary), encoding="utf-8")
 
 
 def matching_table(matching: dict[str, Any] | None) -> tuple[list[str], list[list[str]]] | None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from graphdb.errors import InputError
 from graphdb.feature_store import FeatureStore
 from graphdb.holdout import BLOCK
-from graphdb.schema import EdgeType, NodeType
+from graphdb.schema import NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.workspace import Workspace
 from learn.baselines.by_task import fit_by_task, predict_by_task
@@ -27,13 +27,13 @@ from learn.evaluation.cells import Predictions
 from learn.evaluation.problem import Problem
 from learn.evaluation.system import Compute, System
 from learn.head_training import train_heads
+from learn.held_pairs import EDGES
 from learn.spaces import rows_of_nodes
 from learn.tasks.task import Kind
 
 Floats = npt.NDArray[np.float32]
 Way = Literal["MLP", "RF", "GP"]
 TITLES = {NodeType.MORPHOLOGY: "Cell Morphology", NodeType.EXPRESSION: "Gene Expression"}
-EDGES = {NodeType.MORPHOLOGY: EdgeType.HAS_MORPHOLOGY, NodeType.EXPRESSION: EdgeType.HAS_EXPRESSION}
 FEWEST = 40
 """Measured molecules of a data set's train set below which nothing is fitted."""
 TREES = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from graphdb.meta import read_meta
 from graphdb.store import GraphStore, connect
 
 REAL_SOURCES = ("lincs", "cmea", "cpjump1", "hetionet", "drugbank")
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """Return the path of a Chromium; without one the test is skipped."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian's package: chromium)")
+    return found
 
 
 @pytest.fixture

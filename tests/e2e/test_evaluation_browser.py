@@ -2,76 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from _browser import Tables, open_page
 from _evaluation_summary import SUMMARY
 
 from learn.evaluation.numbers import score
-from learn.evaluation.page import html, write_page
+from learn.evaluation.page import html
 
 pytestmark = pytest.mark.slow
-
-QUIET = (
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-class Tables(HTMLParser):
-    """Rows of texts of each table that has an id."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: dict[str, list[list[str]]] = {}
-        self._table: str | None = None
-        self._cell = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
-            self._table = dict(attrs).get("id")
-        elif self._table and tag == "tr":
-            self.rows.setdefault(self._table, []).append([])
-        elif self._table and tag in ("td", "th"):
-            self.rows[self._table][-1].append("")
-            self._cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "table":
-            self._table = None
-        elif tag in ("td", "th"):
-            self._cell = False
-
-    def handle_data(self, data: str) -> None:
-        if self._table and self._cell:
-            self.rows[self._table][-1][-1] += data
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium on this machine (Debian's package: chromium)")
-    return found
-
-
-def open_page(browser: str, page: Path, profile: Path, *more: str) -> str:
-    # A sandbox needs rights that root in a container does not have.
-    sandbox = ("--no-sandbox",) if os.getuid() == 0 else ()
-    command = [browser, *QUIET, *sandbox, f"--user-data-dir={profile}", *more, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 @pytest.fixture
@@ -97,7 +40,7 @@ def asked() -> Iterator[tuple[str, list[str]]]:
 
 def test_the_page_shows_the_summary(browser: str, tmp_path: Path) -> None:
     page = tmp_path / "evaluation.html"
-    write_page(page, SUMMARY)
+    page.write_text(html(SUMMARY), encoding="utf-8")
     shown = Tables()
     shown.feed(open_page(browser, page, tmp_path / "profile", "--dump-dom"))
     for card in SUMMARY.tasks:
@@ -142,7 +85,7 @@ def test_it_runs_nothing_and_asks_for_nothing(browser: str, tmp_path: Path, aske
 
 def test_it_can_be_drawn(browser: str, tmp_path: Path) -> None:
     page, picture = tmp_path / "page.html", tmp_path / "page.png"
-    write_page(page, SUMMARY)
+    page.write_text(html(SUMMARY), encoding="utf-8")
     open_page(browser, page, tmp_path / "profile", f"--screenshot={picture}", "--window-size=1400,4000")
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 150_000  # a blank page of this size has some 20 kB

@@ -28,7 +28,7 @@ from learn.encode import embed_graphs
 from learn.encoder import Encoder
 from learn.finetune import untrained
 from learn.held_pairs import HeldPairs, fullest, held_out, held_pairs
-from learn.matching import PAPER, match, match_neighbours
+from learn.matching import match, match_neighbours
 from learn.objectives.contrast import ProfileEncoder, networks
 from learn.pair_scores import likelihood_sides, mean_logits, neighbour_sides, sides_of, tanimoto
 from learn.ranking import Ranking
@@ -472,17 +472,6 @@ def test_neighbours_give_their_profile(workspace: Workspace) -> None:
 
 
 # --- the command
-
-
-@pytest.mark.data
-def test_papers_numbers_are_those_of_its_table(shared_data: Path) -> None:
-    path = shared_data.parent / "spec" / "paper_tables.csv"
-    rows = [line.split(",") for line in path.read_text().splitlines() if ",match_" in line]
-    table = {(task, method, metric.removeprefix("match_")): float(mean) / 100 for task, method, metric, mean, _ in rows}
-    here = [(task, method, score) for task, methods in PAPER.items() for method, score in methods.items()]
-    assert table == pytest.approx(
-        {(task, method, name): v for task, method, score in here for name, v in score.items()}
-    )
 
 
 def command(workspace: Workspace, *words: str) -> None:
