@@ -106,3 +106,9 @@ def read_certificate(folder: Path) -> tuple[HeldOutList, ...]:
         if not key_file(folder, item.sha256).exists():
             raise ArtefactError(f"{key_file(folder, item.sha256)}: missing; run ingest.all --hold-out {item.name}=PATH")
     return lists
+
+
+def lists_with(folder: Path, inchikey: str) -> list[str]:
+    """Return the names of the data sets for which a molecule is held out."""
+    block = inchikey[:BLOCK]
+    return [item.name for item in read_certificate(folder) if block in read_blocks(key_file(folder, item.sha256))]

@@ -130,7 +130,8 @@ def read_password(folder: Path) -> str:
 
 def make_password(folder: Path) -> str:
     """Write a random password (file mode 600) and return it."""
-    password = secrets.token_urlsafe(24)
+    # Hexadecimal: of 64 random texts of base 64 one begins with a hyphen, and neo4j-admin takes that for an option.
+    password = secrets.token_hex(24)
     handle, name = tempfile.mkstemp(prefix=".password.tmp-", dir=folder)  # mode 600
     with os.fdopen(handle, "w") as file:
         file.write(password + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -28,6 +29,7 @@ from graphdb.console import note
 from graphdb.dialect import Engine
 from graphdb.errors import GraphAuthError, GraphError, GraphTimeoutError, GraphUnavailableError
 from graphdb.files import disk_is_full, full_disk
+from graphdb.process import running
 from graphdb.schema import EdgeType, NodeType
 from graphdb.secret import Secret
 from graphdb.settings import Settings
@@ -64,7 +66,7 @@ class GraphStore:
     engine
         ``neo4j`` or ``arcadedb`` (the embedded graph).
     uri
-        Bolt address.
+        Bolt address; another one after the workspace's own server was started again on another port.
     read_only
         Whether writes are refused.
     auth, database
@@ -95,6 +97,7 @@ class GraphStore:
         self.uri = uri
         self.engine: Engine = engine
         self.read_only = read_only
+        self._moving = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -129,13 +132,23 @@ class GraphStore:
         (value,) = self._read(cypher, parameters, lambda record: record[0])
         return value
 
-    def _read(self, cypher: str, parameters: Mapping[str, Any], take: Callable[[neo4j.Record], Result]) -> list[Result]:
+    def read_first(self, cypher: str, most: int, /, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the first rows of a query that reads, at most `most`; the rest is never held in memory."""
+        return self._read(cypher, parameters, lambda record: record.data(), most)
+
+    def _read(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any],
+        take: Callable[[neo4j.Record], Result],
+        most: int | None = None,
+    ) -> list[Result]:
         if self.engine == "arcadedb" and dialect.writes(cypher):
             raise GraphError(READS_ONLY)
 
         def work(transaction: neo4j.ManagedTransaction) -> list[Result]:
             result = transaction.run(cypher, dict(parameters))
-            rows = [take(record) for record in result]
+            rows = [take(record) for record in itertools.islice(result, most)]
             # The second line of defence where the engine ignores the access mode: raising rolls the transaction back.
             if result.consume().query_type not in {"r", "s", None}:
                 raise GraphError(READS_ONLY)
@@ -231,6 +244,7 @@ class GraphStore:
 
     def _run_now(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
         until = time.monotonic() + CONTENTION_SECONDS
+        uri = self.uri
         try:
             while True:
                 try:
@@ -240,10 +254,26 @@ class GraphStore:
                     if not (error.code or "").startswith(CONTENTION) or time.monotonic() > until:
                         raise
         except DRIVER_ERRORS as error:
+            if isinstance(error, ServiceUnavailable | SessionExpired | OSError) and self._follow(uri):
+                return self._run_now(work, access)
             # The engine's own words for a full disk are "Transaction error on commit", or none: it dies of it.
             if self.folder is not None and disk_is_full(self.folder):
                 raise GraphError(full_disk(self.folder)) from error
-            raise translate(error, self.uri) from error
+            raise translate(error, uri) from error
+
+    def _follow(self, left: str) -> bool:
+        """Connect anew where the workspace's own server was started again elsewhere; return whether it was.
+
+        The embedded graph takes another port each time, and a notebook or the explorer outlives it.
+        """
+        server = None if self.folder is None else running(self.folder)
+        if server is None:
+            return False
+        with self._moving:
+            if self.uri == left and server.uri != left:
+                self._driver.close()
+                self._driver, self.uri = _driver(server.uri, self.auth), server.uri
+            return self.uri != left
 
     def _try(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
         with self._driver.session(database=self.database, default_access_mode=access) as session:
@@ -296,18 +326,8 @@ def _open(
     password = Secret(password)  # tracebacks that show variables show this frame's
     if not uri.startswith(SCHEMES):
         raise GraphError(f"{uri!r} is no address of a graph server: expected bolt://HOST:PORT or neo4j://HOST:PORT")
-    try:
-        driver = neo4j.GraphDatabase.driver(
-            uri,
-            auth=(username, password),
-            connection_timeout=CONNECT_SECONDS,
-            connection_acquisition_timeout=2 * CONNECT_SECONDS,
-            max_transaction_retry_time=RETRY_SECONDS,
-            initial_retry_delay=FIRST_RETRY_SECONDS,
-            notifications_min_severity="OFF",
-        )
-    except (ConfigurationError, ValueError) as error:
-        raise GraphError(f"{uri!r} is no address of a graph server ({error})") from error
+    auth = (username, password)
+    driver = _driver(uri, auth)
     try:
         # session.run answers at once; execute_query would wait and try again for seconds.
         with driver.session(database=database, default_access_mode=neo4j.READ_ACCESS) as session:
@@ -318,8 +338,22 @@ def _open(
             raise GraphUnavailableError(f"no graph server answers at {uri} ({error})") from error
         raise translate(error, uri) from error
     engine = dialect.engine_of(agent)
-    auth = (username, password)
     return GraphStore(driver, uri, engine, auth=auth, database=database, read_only=read_only, folder=folder)
+
+
+def _driver(uri: str, auth: tuple[str, str]) -> neo4j.Driver:
+    try:
+        return neo4j.GraphDatabase.driver(
+            uri,
+            auth=auth,
+            connection_timeout=CONNECT_SECONDS,
+            connection_acquisition_timeout=2 * CONNECT_SECONDS,
+            max_transaction_retry_time=RETRY_SECONDS,
+            initial_retry_delay=FIRST_RETRY_SECONDS,
+            notifications_min_severity="OFF",
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise GraphError(f"{uri!r} is no address of a graph server ({error})") from error
 
 
 def _consume(transaction: neo4j.ManagedTransaction, cypher: str, parameters: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graphdb.dialect import NEO4J_VECTOR_INDEX, VECTOR_INDEX
 from graphdb.errors import GraphError, InputError
-from graphdb.schema import EMBEDDING_DIMENSION, EMBEDDING_INDEX, NODES, NodeType
+from graphdb.schema import EMBEDDING_DIMENSION, EMBEDDING_INDEX, META_LABEL, NODES, NodeType
 from graphdb.store import GraphStore
 
 BATCH_SIZE = 1000
@@ -50,6 +50,7 @@ def publish(store: GraphStore, inchikeys: Sequence[str], vectors: npt.NDArray[np
         "REMOVE n.embedding, n.embedding_model",
         model=model,
     )
+    _note_change(store)
     rows = ({"key": key, "vector": vector.tolist()} for key, vector in zip(inchikeys, vectors, strict=True))
     store.write(
         f"UNWIND $rows AS row MATCH (n:{_LABEL} {{{_KEY}: row.key}}) "
@@ -58,6 +59,7 @@ def publish(store: GraphStore, inchikeys: Sequence[str], vectors: npt.NDArray[np
         batch_size=BATCH_SIZE,
         model=model,
     )
+    _note_change(store)
     if store.engine == "neo4j":
         store.read("CALL db.awaitIndex($name, 300)", name=EMBEDDING_INDEX)
     elif len(vectors):
@@ -121,8 +123,20 @@ def published(store: GraphStore, model: str) -> Iterator[tuple[list[str], npt.ND
         beyond, last = f"n.{_KEY} > $last", {"last": keys[-1]}
 
 
+def publications(store: GraphStore) -> int:
+    """Return a number that each change of the published embeddings raises; 0 for a graph without a description."""
+    rows = store.read(f"MATCH (m:{META_LABEL}) RETURN coalesce(m.publications, 0) AS publications")
+    return int(rows[0]["publications"]) if rows else 0
+
+
+def _note_change(store: GraphStore) -> None:
+    # Embeddings are no part of what the graph's content hash is of: it is not edited by them.
+    store.write(f"MATCH (m:{META_LABEL}) SET m.publications = coalesce(m.publications, 0) + 1")
+
+
 def withdraw(store: GraphStore) -> None:
     """Remove all embeddings from the graph; the index over them stays."""
+    _note_change(store)
     store.write(f"MATCH (n:{_LABEL}) WHERE n.embedding IS NOT NULL REMOVE n.embedding, n.embedding_model")
 
 

@@ -100,6 +100,16 @@ class Workspace:
         return self.root / "ingest-report.html"
 
     @property
+    def evaluation_page(self) -> Path:
+        """The results section that `learn.evaluate` wrote last, for a browser."""
+        return self.root / "evaluation-report.html"
+
+    @property
+    def predictors(self) -> Path:
+        """Folder of the predictors that `learn.predict` fitted to tables of the user."""
+        return self.root / "predictors"
+
+    @property
     def embeddings(self) -> Path:
         """Embeddings of the graph's molecules."""
         return self.root / "embeddings.parquet"

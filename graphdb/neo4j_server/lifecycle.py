@@ -115,7 +115,7 @@ def admin(folder: Path, *arguments: str) -> str:
     Raises
     ------
     GraphError
-        If it fails: the last line that it printed.
+        If it fails: the last line that it printed, or the first one where it explains its usage.
     """
     java, jars = find_java(), fetch()
     home = _prepare(folder, jars)
@@ -124,9 +124,15 @@ def admin(folder: Path, *arguments: str) -> str:
     environment = {**os.environ, "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf"), "HEAP_SIZE": heap_size()}
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise GraphError(f"neo4j-admin {' '.join(arguments[:2])}: {lines[-1] if lines else 'it gave no reason'}")
+        raise GraphError(f"neo4j-admin {' '.join(arguments[:2])}: {_reason(done.stdout + done.stderr)}")
     return done.stdout
+
+
+def _reason(printed: str) -> str:
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    if not lines:
+        return "it gave no reason"
+    return lines[0] if "USAGE" in lines else lines[-1]
 
 
 def ensure_password(folder: Path, jars: Path) -> str:
