@@ -15,7 +15,8 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file, sha256
 from graphdb.holdout import BLOCK, HeldOutList, key_file, parse_holdout, read_blocks, read_certificate
 from ingest.cache import code_version
-from ingest.sources._read import listing, read_table, text_lines
+from ingest.sources._read import listing, read_table
+from ingest.sources._text import text_lines
 from ingest.standardise import _counterions, molecules
 from ingest.standardise.molecules import Tautomers, standardise_table
 

@@ -14,7 +14,8 @@ from rdkit import Chem, rdBase
 
 from graphdb.errors import InputError
 from ingest.prepare import Structure
-from ingest.sources._read import check_file, check_header, listing, text_lines, text_rows
+from ingest.sources._read import check_header, listing
+from ingest.sources._text import check_file, text_lines, text_rows
 from ingest.sources.molecules import MISSING
 
 CHUNK = 2048

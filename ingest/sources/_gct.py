@@ -28,7 +28,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from graphdb.errors import InputError
-from ingest.sources._read import MISSING_NUMBERS, text_lines
+from ingest.sources._read import MISSING_NUMBERS
+from ingest.sources._text import text_lines
 
 MAX_CELLS = 4_000_000_000
 """16 GB of float32. What states more is damaged, or needs another machine than one that this would run on."""

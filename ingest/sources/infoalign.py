@@ -38,8 +38,9 @@ from ingest.records import (
 )
 from ingest.sources._genes import gene_table, ncbi_ids
 from ingest.sources._hub import Hub
-from ingest.sources._read import find_file, find_optional, listing, read_table, text_column, unpacks_too_far
+from ingest.sources._read import find_file, find_optional, listing, read_table, text_column
 from ingest.sources._source import Source
+from ingest.sources._text import unpacks_too_far
 
 NAME = "infoalign"
 STRUCTURES, GENE_COLUMNS, GENE_LINKS = "structure.csv", "L1k_idmaps.csv", "G-G.csv"

@@ -23,7 +23,7 @@ from ingest.assemble import Assembled, IngestOptions, assemble
 from ingest.quality.page import render
 from ingest.quality.summary import summarise
 from ingest.records import SourceRecords
-from ingest.sources import SOURCES, _read
+from ingest.sources import SOURCES, _read, _text
 from ingest.sources._read import header, read_matrix, read_table
 
 pytestmark = pytest.mark.timeout(30)
@@ -180,9 +180,9 @@ def test_damaged_gzip(name: str, file: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "file"), FILES)
 def test_traps(name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gzip that unpacks to much more than a table does, and a line without an end; with small bounds."""
-    monkeypatch.setattr(_read, "MOST_UNPACKED", 10**5)
-    monkeypatch.setattr(_read, "MOST_LINE", 10**4)
-    monkeypatch.setattr(_read, "_BLOCK", 2**10)
+    monkeypatch.setattr(_text, "MOST_UNPACKED", 10**5)
+    monkeypatch.setattr(_text, "MOST_LINE", 10**4)
+    monkeypatch.setattr(_text, "_BLOCK", 2**10)
     base = MAKERS[name](tmp_path)
     good = unpacked(tmp_path / file)
     base, path = put(base, tmp_path / file, good + b"\n" * 10**6, packed=True)
@@ -370,7 +370,7 @@ def column_of(table: pd.DataFrame) -> str:
 def test_a_cell_has_an_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import csv
 
-    monkeypatch.setattr(_read, "MOST_CELL", 1000)
+    monkeypatch.setattr(_text, "MOST_CELL", 1000)
     before = csv.field_size_limit()
     file = molecules(tmp_path)
     file.write_text("smiles,name\nCC,a\n" + "C" * 2000 + ",b\n")
@@ -436,7 +436,7 @@ def test_five_gibibytes_of_nul_bytes(tmp_path: Path) -> None:
 
 
 def test_a_gzip_that_is_harmless_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_read, "MOST_UNPACKED", 2**22)
+    monkeypatch.setattr(_text, "MOST_UNPACKED", 2**22)
     path = tmp_path / "t.csv.gz"
     rows = "".join(f"{place},{place * 7919 % 104729}\n" for place in range(10_000))
     path.write_bytes(gzip.compress(("id,x\n" + rows).encode()) + gzip.compress(b"1,2\n" * 2**24))
@@ -458,7 +458,7 @@ def test_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.parquet"
     pd.DataFrame({"smiles": ["CC"] * 10**6, "x": 0.0}).to_parquet(path)
     assert path.stat().st_size < 10**5
-    monkeypatch.setattr(_read, "MOST_UNPACKED", 10**6)
+    monkeypatch.setattr(_text, "MOST_UNPACKED", 10**6)
     for read in (lambda: read_table(path, []), lambda: read_matrix(path, ["smiles"]), lambda: header(path)):
         with pytest.raises(InputError, match=r"t.parquet: 1,000,000 rows of 2 columns in [\d,]+ bytes are too many"):
             read()
@@ -538,7 +538,7 @@ ARRAYS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("fault", ARRAYS)
 def test_damaged_arrays(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_read, "MOST_UNPACKED", 10**6)
+    monkeypatch.setattr(_text, "MOST_UNPACKED", 10**6)
     infoalign(tmp_path)
     content, said = ARRAYS[fault]
     (tmp_path / "CP-Bray_feature.npz").write_bytes(content)
