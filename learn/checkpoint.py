@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -134,6 +134,14 @@ class Checkpoint:
         encoder = Encoder(self.config.layers, self.config.dropout)
         encoder.load_state_dict(dict(self.averaged_state or self.encoder_state))
         return encoder.eval()
+
+    def as_trained(self) -> Checkpoint:
+        """Return the same with the encoder's last weights, not their running mean.
+
+        The decoders learned with these: what is decoded by the mean's embeddings is worse, and after a short training
+        it is nothing.
+        """
+        return replace(self, averaged_state=None)
 
     def decoders(self) -> Decoders:
         """Return the decoders, in eval mode, on the CPU.

@@ -66,7 +66,7 @@ def decode(
         If the checkpoint has no decoders, or the feature store scales this space otherwise.
     """
     model = load(checkpoint) if isinstance(checkpoint, Path | str) else checkpoint
-    return decode_embeddings(encode(smiles, model), model, features, space)
+    return decode_embeddings(encode(smiles, model.as_trained()), model, features, space)
 
 
 def decode_embeddings(embeddings: Floats, model: Checkpoint, features: FeatureStore, space: str) -> pd.DataFrame:
@@ -180,7 +180,7 @@ def main(arguments: argparse.Namespace) -> None:
     features = FeatureStore.open(arguments.features or workspace.features)
     place = find_space(model, arguments.space)
     space = stored_space(model, features, place)
-    embeddings, standard = encode_with_reasons(arguments.smiles, model)
+    embeddings, standard = encode_with_reasons(arguments.smiles, model.as_trained())
     for text, reason in zip(arguments.smiles, standard["reason"], strict=True):
         if reason is not None:
             raise InputError(f"{text!r}: {reason}")

@@ -97,7 +97,13 @@ def main(arguments: argparse.Namespace) -> None:
         matching=read_json(arguments.matching) if arguments.matching else None,
     )
     _show(summary)
-    for path, text in ((arguments.report, html), (arguments.csv, csv_text), (arguments.markdown, markdown)):
+    files = (
+        (workspace.evaluation_page, html),
+        (arguments.report, html),
+        (arguments.csv, csv_text),
+        (arguments.markdown, markdown),
+    )
+    for path, text in files:
         if path is not None:
             with replacing_file(path) as temporary:
                 temporary.write_text(text(summary), encoding="utf-8")
@@ -242,7 +248,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-refit", action="store_true", help="leave our predictor's second row out")
     parser.add_argument("--store", type=Path, help="folder of the cells (default: evaluation/ of the workspace)")
     parser.add_argument("--matching", type=Path, metavar="JSON", help="what learn.matching wrote, for the report")
-    parser.add_argument("--report", type=Path, metavar="HTML", help="write the report")
+    parser.add_argument("--report", type=Path, metavar="HTML", help="write the report here, beside the workspace's own")
     parser.add_argument("--csv", type=Path, help="write the rows as CSV")
     parser.add_argument("--markdown", type=Path, help="write the tables as Markdown")
     parser.add_argument("--json", type=Path, help="write everything as JSON")

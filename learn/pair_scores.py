@@ -13,7 +13,7 @@ that are not held out, which knows nothing of the molecule. The order of molecul
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -239,7 +239,7 @@ def _networks(
             f"a checkpoint of the objective {objective} has neither decoders nor encoders of profiles: it cannot match"
         )
     if trained:
-        encoder = replace(model, averaged_state=None).encoder()
+        encoder = model.as_trained().encoder()
         return (
             encoder,
             None if contrasted else model.decoders(),

@@ -22,7 +22,8 @@ from graphdb.errors import InputError
 from graphdb.files import replacing_file, write_json
 from graphdb.workspace import Workspace
 from ingest.holdout import LISTS
-from ingest.sources._read import read_table, text_lines
+from ingest.sources._read import read_table
+from ingest.sources._text import text_lines
 from learn.checkpoint import Checkpoint, load
 from learn.predictor import Prediction, Predictor
 from learn.predictor_training import SHOWN, Settings, fit_predictor
@@ -114,7 +115,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     predictor = fit_predictor(
         task, model, settings, leakage=seen(model, task), cache=Workspace.default().cache, on_step=note
     )
-    out: Path = arguments.out or Workspace.default().root / "predictors" / f"{task.path.name.split('.')[0]}.pt"
+    out: Path = arguments.out or Workspace.default().predictors / f"{task.path.name.split('.')[0]}.pt"
     predictor.save(out)
     report = out.with_name(f"{out.name}.json")
     write_json(report, {"kind": "predictor-report", **predictor.about})

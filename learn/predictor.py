@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from graphdb.errors import ArtefactError
+from graphdb.errors import ArtefactError, InputError
 from graphdb.molecule_graphs import MoleculeGraphs
 from learn.applicability import ApplicabilityDomain
 from learn.checkpoint import read_tensors, save_tensors
@@ -125,20 +125,37 @@ class Predictor:
 
     def members(self, graphs: MoleculeGraphs, *, device: str = "auto") -> npt.NDArray[np.float64]:
         """Return what each of the m heads says of n molecules, (m, n, t), in the labels' units."""
-        where = resolve_device(device)
         answers = []
         embeddings: npt.NDArray[np.float32] | None = None
-        for member, state in enumerate(self.heads):
+        for member in range(len(self.heads)):
             if embeddings is None or len(self.encoders) > 1:
                 encoder = Encoder(self.layers, self.dropout)
                 encoder.load_state_dict(dict(self.encoders[member]))
                 embeddings = embed_graphs(encoder.eval(), graphs, device=device)
-            head = Head(WIDTH, len(self.names), HeadConfig(hidden=self.hidden))
-            head.load_state_dict(dict(state))
-            with torch.no_grad():
-                out = answer(head.eval().to(where)(torch.from_numpy(embeddings).to(where)), self.kind)
-            answers.append(out * self.scale + self.centre)
+            answers.append(self._answer(member, embeddings, device))
         return np.stack(answers)
+
+    def of_embeddings(self, embeddings: npt.NDArray[np.float32], *, device: str = "auto") -> npt.NDArray[np.float64]:
+        """Return the mean over the heads, (n, t), for the embeddings (n, 300) that their own encoder gives.
+
+        Raises
+        ------
+        InputError
+            If the encoder was fine-tuned: then each head has its own.
+        """
+        if len(self.encoders) > 1:
+            raise InputError("each head of this predictor has an encoder of its own: predict from structures")
+        each = [self._answer(member, embeddings, device) for member in range(len(self.heads))]
+        mean: npt.NDArray[np.float64] = np.stack(each).mean(axis=0)
+        return mean
+
+    def _answer(self, member: int, embeddings: npt.NDArray[np.float32], device: str) -> npt.NDArray[np.float64]:
+        where = resolve_device(device)
+        head = Head(WIDTH, len(self.names), HeadConfig(hidden=self.hidden))
+        head.load_state_dict(dict(self.heads[member]))
+        with torch.no_grad():
+            out = answer(head.eval().to(where)(torch.from_numpy(embeddings).to(where)), self.kind)
+        return out * self.scale + self.centre
 
     def save(self, path: Path) -> None:
         """Write it, all or nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from learn.evaluation.paper import BIOGEN3K_COLUMNS, paper_score
-from learn.evaluation.summary_types import Comparison, EncoderCard, Estimate, Row, Summary, TaskCard
+from learn.evaluation.summary_types import Ablation, Comparison, Duel, EncoderCard, Estimate, Row, Summary, TaskCard
 
 EVIL = "<script>alert(1)</script> & a|b"
 TRAINED, UNTRAINED = "1" * 64, "2" * 64
@@ -149,6 +149,15 @@ BIOGEN_BOOSTING = Row(
     of=881,
 )
 
+DUEL = Duel(
+    "chembl2k", "Morgan FP + RF", EVIL, "auc", 21, {TASKS[0]: (0.6, 0.8), TASKS[1]: (0.7, 0.7), TASKS[3]: (0.9, 0.5)}
+)
+ABLATIONS = (
+    Ablation(
+        "chembl2k", EVIL, 0.35, Estimate(0.8, 0.01, 0.7, 0.9), Comparison("our blend", -0.02, -0.03, 0.0, 0.1, 1, 4)
+    ),
+    Ablation("chembl2k", "LightGBM", 0.0, Estimate(0.82), None),
+)
 SUMMARY = Summary(
     tasks=(CHEMBL, BIOGEN, EMPTY),
     rows=(OURS, BOOSTING, RANDOM_HEAD, FOREST, HEAD, PROFILE, LEAKING, BIOGEN_BOOSTING, BIOGEN_FOREST),
@@ -162,6 +171,8 @@ SUMMARY = Summary(
     machine="2 cores",
     versions={"torch": "2.9.0", "numpy": "2.4.6"},
     minutes=41.6,
+    duels=(DUEL,),
+    ablations=ABLATIONS,
     missing=(("toxcast", "Morgan FP + RF", f"the budget was over {EVIL}"),),
     matching={
         "space": "jump-966",

@@ -33,7 +33,7 @@ def score_plot(card: TaskCard, rows: Sequence[Row]) -> Markup:
     marks = [value for row in rows for value in _marks(row)]
     if not marks:
         return Markup("")
-    low, high, step = _scale(min(marks), max(marks))
+    low, high, step = scale(min(marks), max(marks))
     top = 58
 
     def x(value: float) -> float:
@@ -55,7 +55,7 @@ def score_plot(card: TaskCard, rows: Sequence[Row]) -> Markup:
     text = f"{METRICS[card.metric]} of {len(rows)} systems on {card.title}, with 95 % intervals"
     if first is not None:
         text += f"; the best is {first.system} with {numbers.plain(first.score.mean)}"
-    return _picture(parts, _WIDTH, height, f"{text}. The numbers stand in the table of scores.")
+    return picture(parts, _WIDTH, height, f"{text}. The numbers stand in the table of scores.")
 
 
 def task_map(card: TaskCard, rows: Sequence[Row]) -> Markup:
@@ -107,7 +107,7 @@ def task_map(card: TaskCard, rows: Sequence[Row]) -> Markup:
         f"(columns, {'by assay type and then ' if card.types else ''}from the worst to the best mean over systems). "
         "A stronger colour is better. The numbers stand in the tables."
     )
-    return _picture(parts, _WIDTH, height, text)
+    return picture(parts, _WIDTH, height, text)
 
 
 def ordered_tasks(card: TaskCard, rows: Iterable[Row]) -> list[str]:
@@ -139,7 +139,7 @@ def _hard(row: Row) -> float | None:
     return hard.mean if hard is not None and of_hard_labels(row.task, row.system) else None
 
 
-def _scale(low: float, high: float) -> tuple[float, float, float]:
+def scale(low: float, high: float) -> tuple[float, float, float]:
     """Return where an axis begins and ends, and the step of its at most eight or so ticks."""
     span = max(high - low, 0.01)
     step = next((step for step in _STEPS if span / step <= 8), span / 8)
@@ -266,7 +266,8 @@ def _type_borders(card: TaskCard, tasks: Sequence[str], cell: float, top: int, b
     ]
 
 
-def _picture(parts: Iterable[str], width: int, height: float, text: str) -> Markup:
+def picture(parts: Iterable[str], width: int, height: float, text: str) -> Markup:
+    """Return parts as one image, with a text in its place for those who do not see it."""
     # Every text among the parts has been escaped where it was put in.
     return Markup(  # noqa: S704
         f'<svg viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(text)}">{"".join(parts)}</svg>'

@@ -13,9 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from learn.evaluation import figures, numbers
+from learn.evaluation.duels import duel_plot
 from learn.evaluation.paper import DIFFERENCES, ORIGIN, of_hard_labels, paper_by_task, paper_matching, paper_shares
 from learn.evaluation.reading import HOW_TO_READ, METRICS, best, best_baseline, is_untrained, reading, rows_of
-from learn.evaluation.summary_types import Row, Summary, TaskCard
+from learn.evaluation.summary_types import Ablation, Duel, Row, Summary, TaskCard
 
 GROUPS = {
     "structure": "learns from the structure of molecules alone, as the paper's baselines do",
@@ -50,8 +51,10 @@ class Section:
         Tasks in the order of the heat map.
     listed
         Whether there is a table of them.
-    plot, heat_map
+    plot, heat_map, duel_plot
         Pictures; empty texts where there is nothing to show.
+    duels, ablations
+        Modality against modality; our blend without each member.
     printed_by_task
         (row, {task: the paper's score}) of what the paper prints by task.
     """
@@ -70,6 +73,9 @@ class Section:
     listed: bool
     plot: Markup
     heat_map: Markup
+    duel_plot: Markup
+    duels: list[Duel]
+    ablations: list[Ablation]
     printed_by_task: list[tuple[Row, dict[str, tuple[float, float | None]]]]
 
 
@@ -202,6 +208,7 @@ def _section(summary: Summary, card: TaskCard) -> Section:
     first, baseline = best(rows), best_baseline(rows)
     tasks = figures.ordered_tasks(card, rows)
     by_paper = [(row, paper_by_task(card.name, row.system)) for row in rows]
+    duels = [duel for duel in summary.duels if duel.task == card.name]
     sizes = Counter(card.types.get(task) for task in tasks)
     scored_types = dict.fromkeys(name for row in rows for name in row.by_type)
     return Section(
@@ -219,6 +226,9 @@ def _section(summary: Summary, card: TaskCard) -> Section:
         listed=0 < len(tasks) <= MOST_LISTED_TASKS,
         plot=figures.score_plot(card, rows),
         heat_map=figures.task_map(card, rows),
+        duel_plot=duel_plot(card, duels),
+        duels=duels,
+        ablations=[one for one in summary.ablations if one.task == card.name],
         printed_by_task=[(row, printed) for row, printed in by_paper if printed],
     )
 

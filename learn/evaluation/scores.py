@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from learn.bootstrap import mean_of_tasks, score_draws
-from learn.evaluation.summary_types import Comparison, Estimate
+from learn.evaluation.summary_types import Comparison, Duel, Estimate
 from learn.metrics import THRESHOLDS, Scores, over_seeds, score
 from learn.tasks.task import Metric
 
@@ -139,6 +140,34 @@ def compare(system: Scored, baseline: Scored, name: str) -> Comparison | None:
         int((ahead < 0).sum() if system.metric == "mae" else (ahead > 0).sum()),
         int(tasks.sum()),
     )
+
+
+def duel(task: str, names: Sequence[str], first: Scored, second: Scored, systems: tuple[str, str]) -> Duel | None:
+    """Return two systems task by task, on the molecules that both have predictions for.
+
+    Parameters
+    ----------
+    task, names
+        The data set, and its t tasks.
+    first, second, systems
+        On the same test set, and their names.
+
+    Returns
+    -------
+    Duel or None
+        None where fewer than `FEWEST` molecules are left, or no task can be scored on them.
+    """
+    both = first.covered & second.covered
+    if both.sum() < FEWEST:
+        return None
+    one, other = (each if each.covered.sum() == both.sum() else each.on(both) for each in (first, second))
+    scores = {
+        name: (float(x), float(y))
+        for name, x, y in zip(names, one.by_task, other.by_task, strict=True)
+        if not (np.isnan(x) or np.isnan(y))
+    }
+    metric: Literal["auc", "mae"] = "mae" if first.metric == "mae" else "auc"
+    return Duel(task, *systems, metric, int(both.sum()), scores) if scores else None
 
 
 def best(metric: Metric, found: Sequence[tuple[str, Scored]]) -> str | None:

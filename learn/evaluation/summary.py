@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,21 @@ import numpy as np
 from graphdb.files import versions
 from graphdb.machine import describe
 from learn.checkpoint import Checkpoint
-from learn.evaluation.blend import blended, choose
 from learn.evaluation.cells import Predictions, Store
+from learn.evaluation.ours import BLEND, REFITTED, ablations, blend_of, members_of, refitted
 from learn.evaluation.paper import paper_score
 from learn.evaluation.problem import Problem
 from learn.evaluation.schedule import cell_of
-from learn.evaluation.scores import FEWEST, Scored, best, compare
-from learn.evaluation.summary_types import EncoderCard, Estimate, Group, Row, Summary, TaskCard
+from learn.evaluation.scores import FEWEST, Scored, best, compare, duel
+from learn.evaluation.summary_types import Ablation, Duel, EncoderCard, Estimate, Group, Row, Summary, TaskCard
 from learn.evaluation.system import System
 from learn.tasks.assay_types import assay_types
 from learn.tasks.task import Metric
 
-BLEND, REFITTED = "our blend", "our blend, refitted on train + validation"
 GOALS: Mapping[str, float] = {"chembl2k": 0.84, "broad6k": 0.73, "toxcast": 0.70, "biogen3k": 0.42}
 """What the project set itself for our predictor on the paper's test sets."""
+MODALITIES = ("Morgan FP + RF", "Cell Morphology + RF", "Gene Expression + RF", "InfoAlign")
+"""A system each for structure, morphology, expression and all of them: each is set against each, task by task."""
 OTHERS: Mapping[Metric, tuple[Metric, ...]] = {"auc": ("auprc",), "mae": ("r2",)}
 
 
@@ -61,18 +63,32 @@ def summarise(
     """
     rows: list[Row] = []
     cards: list[TaskCard] = []
+    duels: list[Duel] = []
+    brought: list[Ablation] = []
     minutes = 0.0
     for problem in problems:
         found = {name: _cells(problem, system, store, seeds) for name, system in systems.items()}
         found = {name: cells for name, cells in found.items() if cells}
         minutes += sum(cell.seconds for cells in found.values() for cell in cells.values()) / 60
         groups: dict[str, Group] = {name: systems[name].group for name in found}
-        for name, cells in _ours(problem, systems, store, seeds, members).items():
-            found[name] = cells
-            groups[name] = "ours"
-        card, more = _table(problem, found, groups, systems, leakage)
+        mine = members_of(problem, systems, store, members)
+        blend = blend_of(problem, mine, store, seeds)
+        ours = {BLEND: blend.cells, REFITTED: refitted(problem, systems, store, blend)}
+        for name, cells in ours.items():
+            if cells:
+                found[name] = dict(cells)
+                groups[name] = "ours"
+        labels = problem.data.labels[problem.parts.test]
+        scored = {
+            name: Scored(problem.metric, labels, np.stack([cell.test for cell in cells.values()]))
+            for name, cells in found.items()
+        }
+        scored = {name: one for name, one in scored.items() if one.covered.sum() >= FEWEST}
+        card, more = _table(problem, found, scored, groups, systems, leakage)
         cards.append(card)
         rows += more
+        duels += _duels(problem, scored)
+        brought += ablations(problem, mine, store, blend)
     return Summary(
         tasks=tuple(cards),
         rows=tuple(rows),
@@ -83,7 +99,18 @@ def summarise(
         minutes=round(minutes, 1),
         missing=tuple(missing),
         matching=matching,
+        duels=tuple(duels),
+        ablations=tuple(brought),
     )
+
+
+def _duels(problem: Problem, scored: Mapping[str, Scored]) -> list[Duel]:
+    there = [name for name in MODALITIES if name in scored]
+    found = (
+        duel(problem.data.task.name, problem.data.names, scored[first], scored[second], (first, second))
+        for first, second in combinations(there, 2)
+    )
+    return [one for one in found if one is not None]
 
 
 def _cells(problem: Problem, system: System, store: Store, seeds: int) -> dict[int, Predictions]:
@@ -95,43 +122,10 @@ def _cells(problem: Problem, system: System, store: Store, seeds: int) -> dict[i
     return found
 
 
-def _ours(
-    problem: Problem, systems: Mapping[str, System], store: Store, seeds: int, members: Sequence[str]
-) -> dict[str, dict[int, Predictions]]:
-    """Return our predictor of each seed that all its members have; weights are chosen anew for each seed."""
-    usable = [systems[name] for name in members if name in systems]
-    # What nobody has computed on this data set is no member here.
-    usable = [system for system in usable if store.has(cell_of(problem.data, system, 0))]
-    if len(usable) < 2:
-        return {}
-    found: dict[str, dict[int, Predictions]] = {BLEND: {}, REFITTED: {}}
-    metric, labels = problem.metric, problem.data.labels[problem.parts.valid]
-    for seed in range(seeds):
-        cells = {system.name: store.get(cell_of(problem.data, system, seed)) for system in usable}
-        there = {name: cell for name, cell in cells.items() if cell is not None}
-        if len(there) < len(usable):
-            continue
-        weights = choose(metric, labels, {name: cell.valid for name, cell in there.items()})
-        seconds = sum(there[name].seconds for name in weights)
-        valid, test = (
-            blended(metric, {name: getattr(cell, part) for name, cell in there.items()}, weights)
-            for part in ("valid", "test")
-        )
-        found[BLEND][seed] = Predictions(valid, test, seconds)
-        again = {name: store.get(cell_of(problem.data, systems[name], seed, "train+valid")) for name in weights}
-        refitted = {name: cell for name, cell in again.items() if cell is not None}
-        if len(refitted) == len(weights):
-            tests = {name: cell.test for name, cell in refitted.items()}
-            more = sum(cell.seconds for cell in refitted.values())
-            found[REFITTED][seed] = Predictions(
-                np.full_like(valid, np.nan), blended(metric, tests, weights), seconds + more
-            )
-    return {name: cells for name, cells in found.items() if cells}
-
-
 def _table(
     problem: Problem,
     found: Mapping[str, Mapping[int, Predictions]],
+    scored: Mapping[str, Scored],
     groups: Mapping[str, Group],
     systems: Mapping[str, System],
     leakage: Mapping[tuple[str, str], str],
@@ -139,11 +133,6 @@ def _table(
     data, parts = problem.data, problem.parts
     labels = data.labels[parts.test]
     types = assay_types(data.task.name)
-    scored = {
-        name: Scored(problem.metric, labels, np.stack([cell.test for cell in cells.values()]))
-        for name, cells in found.items()
-    }
-    scored = {name: one for name, one in scored.items() if one.covered.sum() >= FEWEST}
     baselines = [(name, one) for name, one in scored.items() if groups[name] in ("structure", "stronger")]
     baseline = best(problem.metric, [(name, one) for name, one in baselines if one.covered.all()])
     rows = []

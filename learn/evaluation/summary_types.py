@@ -167,6 +167,59 @@ class TaskCard:
 
 
 @dataclass(frozen=True)
+class Duel:
+    """Two systems task by task, on the molecules that both have predictions for.
+
+    Attributes
+    ----------
+    task, first, second
+        The data set, and the systems.
+    metric
+        ``auc`` or ``mae``.
+    molecules
+        How many both have predictions for.
+    scores
+        (score of the first, of the second), means over seeds, by task that both could be scored on.
+    """
+
+    task: str
+    first: str
+    second: str
+    metric: Literal["auc", "mae"]
+    molecules: int
+    scores: dict[str, tuple[float, float]]
+
+    @property
+    def second_better(self) -> int:
+        """On how many tasks the second one is better."""
+        sign = 1 if self.metric == "auc" else -1
+        return sum(sign * (second - first) > 0 for first, second in self.scores.values())
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Our blend without one of its members.
+
+    Attributes
+    ----------
+    task, member
+        The data set, and who was left out.
+    share
+        What share of the whole blend it is, in [0, 1], mean over seeds.
+    score
+        Of the blend of the others.
+    against
+        That, compared with the whole blend; None where it cannot be.
+    """
+
+    task: str
+    member: str
+    share: float
+    score: Estimate
+    against: Comparison | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """The whole of it.
 
@@ -180,6 +233,10 @@ class Summary:
         (data set, system, reason) of what is not in the table.
     matching
         What `learn.matching` wrote (``rows``), or None.
+    duels
+        Modality against modality (the paper's Figure 3).
+    ablations
+        What each member brings to our blend.
     """
 
     tasks: tuple[TaskCard, ...]
@@ -191,6 +248,8 @@ class Summary:
     minutes: float
     missing: tuple[tuple[str, str, str], ...] = ()
     matching: dict[str, Any] | None = None
+    duels: tuple[Duel, ...] = ()
+    ablations: tuple[Ablation, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

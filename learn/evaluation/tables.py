@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from learn.evaluation import numbers
 from learn.evaluation.paper import ORIGIN, of_hard_labels
 from learn.evaluation.reading import HOW_TO_READ, METRICS, best, reading, rows_of
-from learn.evaluation.summary_types import Estimate, Row, Summary, TaskCard
+from learn.evaluation.summary_types import Ablation, Estimate, Row, Summary, TaskCard
 
 Value = str | int | float | None
 
@@ -60,6 +60,7 @@ def markdown(summary: Summary) -> str:
     lines = ["# Results", "", f"Made by {_code(summary.command)}.", ""]
     for card in summary.tasks:
         lines += [*_section(card, rows_of(summary, card)), ""]
+        lines += _ablations([one for one in summary.ablations if one.task == card.name])
     lines += ["## What the numbers say", "", *(f"- {_text(line)}" for line in reading(summary)), ""]
     lines += ["## How to read it", "", *(f"- {_text(line)}" for line in HOW_TO_READ), *_notes(summary), ""]
     return "\n".join(lines)
@@ -138,6 +139,21 @@ def _section(card: TaskCard, rows: Sequence[Row]) -> list[str]:
     lines += [_line(_cells(row, classified, row is first)) for row in rows]
     marked = [f"- **LEAKAGE**, {_text(row.system)}: {_text(row.leakage)}" for row in rows if row.leakage is not None]
     return [*lines, "", *marked] if marked else lines
+
+
+def _ablations(brought: Sequence[Ablation]) -> list[str]:
+    if not brought:
+        return []
+    lines = ["Our blend without each of its members, and the difference to the whole:", ""]
+    lines += [_line(["left out", "share of the blend", "score", "difference", "p"]), "|" + "---|" * 5]
+    for one in brought:
+        against = one.against
+        difference = p = numbers.NONE
+        if against is not None:
+            difference = f"{numbers.signed(against.difference)} ({numbers.interval(against.low, against.high)})"
+            p = _text(numbers.p_value(against.p))
+        lines.append(_line([_text(one.member), f"{100 * one.share:.0f} %", numbers.score(one.score), difference, p]))
+    return [*lines, ""]
 
 
 def _cells(row: Row, classified: bool, first: bool) -> list[str]:

@@ -124,7 +124,10 @@ def find_file(task: Task, path: Path) -> Path:
     """Return the file with the labels of `task`, given the file, its folder or the folder above."""
     name = task.files[0]
     if not path.exists():
-        raise InputError(f"no such file or folder; expected {name} of {task.title}", path=path)
+        raise InputError(
+            f"no such file or folder; expected {name} of {task.title} (to fetch it: python -m learn.tasks.download)",
+            path=path,
+        )
     if path.is_file():
         return path
     for candidate in (path / name, path / task.folder / name):

@@ -17,7 +17,7 @@ from learn import evaluate, tasks
 from learn.checkpoint import HeldOut, save
 from learn.evaluation import schedule
 from learn.evaluation.catalogue import EXTRA_TREES, FOREST, MULTITASK, RIDGE
-from learn.evaluation.summary import BLEND, REFITTED
+from learn.evaluation.ours import BLEND, REFITTED
 from learn.tasks.task import Task
 
 SMALL = Task(
@@ -45,6 +45,7 @@ def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(tasks.TASKS, "chembl2k", SMALL)
     monkeypatch.setattr("learn.evaluation.scores.FEWEST", 5)
     monkeypatch.setattr("learn.evaluation.summary.FEWEST", 5)
+    monkeypatch.setattr("learn.evaluation.ours.FEWEST", 5)
     schedule._loaded.cache_clear()
     schedule._catalogue.cache_clear()
     lines = ["smiles,inchikey,Metadata_JCP2022,ChEMBL_ID,NITROGEN,AROMATIC,NOISE"]
@@ -96,6 +97,20 @@ def test_a_table_of_systems_with_our_blend(data_file: Path, tmp_path: Path, caps
     assert "Morgan FP + RF" in (tmp_path / "t.md").read_text()
     assert "Morgan FP + RF" in (tmp_path / "r.html").read_text()
     assert str(tmp_path) not in (tmp_path / "r.html").read_text()
+
+
+def test_what_a_member_brings_is_the_blend_of_the_others(data_file: Path, tmp_path: Path) -> None:
+    members = (RIDGE, EXTRA_TREES, MULTITASK)
+    assert _run(*words_of(data_file, tmp_path, members, "--seeds", 2, "--no-refit")) == 0
+    brought = {one["member"]: one for one in read_json(tmp_path / "out.json")["ablations"]}
+    assert set(brought) == set(members)
+    assert sum(one["share"] for one in brought.values()) == pytest.approx(1)
+    assert _run(*words_of(data_file, tmp_path, members[:2], "--seeds", 2, "--no-refit")) == 0
+    found = read_json(tmp_path / "out.json")
+    (pair,) = [row for row in found["rows"] if row["system"] == BLEND]
+    assert brought[MULTITASK]["score"] == pair["score"]
+    assert brought[MULTITASK]["against"]["baseline"] == BLEND
+    assert found["ablations"] == [], "of two members the other one is a row of its own"
 
 
 def test_what_is_there_is_not_computed_again(

@@ -12,6 +12,7 @@ from _evaluation_summary import (
     BIOGEN_FOREST,
     BOOSTING,
     CHEMBL,
+    DUEL,
     EMPTY,
     EVIL,
     FOREST,
@@ -23,6 +24,7 @@ from _evaluation_summary import (
 )
 
 from learn.evaluation import figures
+from learn.evaluation.duels import duel_plot
 from learn.evaluation.page import html, matching_table, slug
 from learn.evaluation.summary_types import Estimate, Summary
 
@@ -223,7 +225,7 @@ def test_it_can_be_read_by_all(page: Page) -> None:
     assert page.tags[0] == ("html", {"lang": "en"})
     tables = sum(tag == "table" for tag, _ in page.tags)
     assert tables == sum(tag == "caption" for tag, _ in page.tags) == len(page.tables)
-    assert sum(tag == "svg" for tag, _ in page.tags) == 4
+    assert sum(tag == "svg" for tag, _ in page.tags) == 5
     assert "prefers-color-scheme: dark" in html(SUMMARY)
     assert "@media print" in html(SUMMARY)
 
@@ -315,3 +317,26 @@ def test_the_heat_map_shades_errors_the_other_way_round() -> None:
 
 def test_names_in_ids() -> None:
     assert slug("a b/<c>") == "a-b-c-"
+
+
+def test_a_duel_stands_on_its_line_where_both_are_equal() -> None:
+    dots = drawn(str(duel_plot(CHEMBL, [DUEL, DUEL])), "dot")
+    assert len(dots) == 6
+    x, y = ([float(dot[name] or "nan") for dot in dots[:3]] for name in ("cx", "cy"))
+    # Task by task: above the line, on it, below it; the line goes from the lower left to the upper right corner.
+    (frame, *_) = drawn(str(duel_plot(CHEMBL, [DUEL])), "frame")
+    left, top, side = (float(frame[name] or "nan") for name in ("x", "y", "width"))
+    above = [(top + side - down) - (across - left) for across, down in zip(x, y, strict=True)]
+    assert above[0] > 1
+    assert above[1] == pytest.approx(0, abs=0.2)
+    assert above[2] < -1
+    assert duel_plot(CHEMBL, []) == ""
+    found = Page(html(SUMMARY)).tables["duels-chembl2k"]
+    assert found[1] == ["Morgan FP + RF", EVIL, "1", "3", "21"]
+    assert "duels-biogen3k" not in Page(html(SUMMARY)).tables
+
+
+def test_what_each_member_brings_is_a_table() -> None:
+    found = Page(html(SUMMARY)).tables["ablations-chembl2k"]
+    assert found[1] == [EVIL, "35 %", "0.800 ± 0.010", f"{chr(0x2212)}0.020", f"{chr(0x2212)}0.030 to 0.000", "0.100"]
+    assert found[2] == ["LightGBM", "0 %", "0.820", DASH, DASH, DASH]

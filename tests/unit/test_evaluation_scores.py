@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from learn.evaluation.scores import Scored, best, compare
+from learn.evaluation.scores import Scored, best, compare, duel
 from learn.metrics import score
 
 RNG = np.random.default_rng(0)
@@ -80,6 +80,36 @@ def test_pairs_are_compared_on_the_same_molecules() -> None:
     assert half.difference == pytest.approx(whole.difference)
     part[:, 10:] = np.nan
     assert compare(Scored("auc", LABELS, part), bad, "bad") is None
+
+
+def test_a_duel_is_task_by_task_on_the_same_molecules() -> None:
+    names = ("a", "b", "c")
+    part = predicted(0.5)
+    part[:, 100:] = np.nan
+    labels = LABELS.copy()
+    labels[:100, 2] = 1  # one class alone on the molecules that both have
+    first, second = Scored("auc", labels, part), Scored("auc", labels, predicted(2.0, seed=2))
+    found = duel("mine", names, first, second, ("good", "bad"))
+    assert found is not None
+    assert (found.first, found.second, found.molecules, set(found.scores)) == ("good", "bad", 100, {"a", "b"})
+    for name, column in (("a", 0), ("b", 1)):
+        known = ~np.isnan(labels[:100, column])
+        for place, one in enumerate((first, second)):
+            by_hand = [
+                roc_auc_score(labels[:100, column][known], each[:100, column][known]) for each in one.predictions
+            ]
+            assert found.scores[name][place] == pytest.approx(np.mean(by_hand))
+    assert found.second_better == 0
+    swapped = duel("mine", names, second, first, ("bad", "good"))
+    assert swapped is not None
+    assert swapped.second_better == 2
+    part[:, 10:] = np.nan
+    assert duel("mine", names, Scored("auc", labels, part), second, ("good", "bad")) is None
+    errors = duel(
+        "m", names[:1], *(Scored("mae", LABELS[:, :1], LABELS[None, :, :1] + d) for d in (0.5, 0.1)), ("", "")
+    )
+    assert errors is not None
+    assert errors.second_better == 1
 
 
 def test_errors_are_better_the_smaller() -> None:

@@ -89,8 +89,8 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_markdown() -> None:
     text = markdown(SUMMARY)
-    chembl, biogen = tables(text)
-    for table in (chembl, biogen):
+    chembl, brought, biogen = tables(text)
+    for table in (chembl, brought, biogen):
         assert len({len(row) for row in table}) == 1  # whatever a name has in it
     cells = {row[0]: dict(zip(chembl[0], row, strict=True)) for row in chembl[2:]}
     assert len(cells) == 7
@@ -105,6 +105,10 @@ def test_markdown() -> None:
     assert cells["Cell Morphology + MLP"]["95 %"] == "–"  # noqa: RUF001
     assert cells["Cell Morphology + MLP"]["molecules"] == "412 of 589"
     assert cells[r"head, &lt;script&gt;alert(1)&lt;/script&gt; &amp; a\|b **LEAKAGE**"]["seeds"] == "2"
+    assert [row[1:4] for row in brought[2:]] == [
+        ["35 %", "0.800 ± 0.010", "\N{MINUS SIGN}0.020 (\N{MINUS SIGN}0.030 to 0.000)"],
+        ["0 %", "0.820", "\N{EN DASH}"],
+    ]
     assert "tasks > .80" not in biogen[0]
     assert biogen[2][:2] == ["**LightGBM**", "0.436"]
     outside_of_code = re.sub(r"`[^`]*`", "", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,14 @@ def test_a_fingerprint_decodes_to_probabilities(model: Checkpoint, store: Featur
     place = [spec.feature_space for spec in model.specs].index("bits")
     logits = logits_by_hand(model, place, encode(SMILES, model, device="cpu").astype(np.float64))
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), rtol=1e-4)
+
+
+def test_the_encoder_is_the_one_that_the_decoders_learned_with(model: Checkpoint, store: FeatureStore) -> None:
+    torch.manual_seed(1)
+    averaged = replace(model, averaged_state=Encoder(model.config.layers, model.config.dropout).state_dict())
+    assert not np.allclose(encode(["CCO"], averaged), encode(["CCO"], model)), "embeddings are the running mean's"
+    found, expected = (decode(["CCO"], one, store, "cells") for one in (averaged, model))
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_deviations_are_from_the_mean_over_the_nodes(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:

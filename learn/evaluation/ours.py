@@ -1,0 +1,100 @@
+"""Our predictor on a data set: the blend of its members' cells, the same refitted, and what each member brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from learn.evaluation.blend import blended, choose
+from learn.evaluation.cells import Predictions, Store
+from learn.evaluation.problem import Problem
+from learn.evaluation.schedule import cell_of
+from learn.evaluation.scores import FEWEST, Scored, compare
+from learn.evaluation.summary_types import Ablation
+from learn.evaluation.system import System
+
+BLEND, REFITTED = "our blend", "our blend, refitted on train + validation"
+FEWEST_MEMBERS = 2
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The blend of some systems, for the seeds that all of them have.
+
+    Attributes
+    ----------
+    cells
+        Predictions by seed.
+    weights
+        How often each system counts, by seed; chosen anew for each.
+    """
+
+    cells: Mapping[int, Predictions]
+    weights: Mapping[int, Mapping[str, int]]
+
+    def share(self, member: str) -> float:
+        """Return what share of the blend a system is, mean over seeds."""
+        shares = [weights.get(member, 0) / sum(weights.values()) for weights in self.weights.values()]
+        return float(np.mean(shares))
+
+
+def members_of(problem: Problem, systems: Mapping[str, System], store: Store, members: Sequence[str]) -> list[System]:
+    """Return the members that somebody has computed on this data set."""
+    there = (systems[name] for name in members if name in systems)
+    return [system for system in there if store.has(cell_of(problem.data, system, 0))]
+
+
+def blend_of(problem: Problem, members: Sequence[System], store: Store, seeds: int) -> Blend:
+    """Return the blend of systems; without a seed where one of them has none, or they are fewer than two."""
+    metric, labels = problem.metric, problem.data.labels[problem.parts.valid]
+    cells: dict[int, Predictions] = {}
+    weights: dict[int, Mapping[str, int]] = {}
+    for seed in range(seeds if len(members) >= FEWEST_MEMBERS else 0):
+        found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
+        there = {name: cell for name, cell in found.items() if cell is not None}
+        if len(there) < len(members):
+            continue
+        weights[seed] = choose(metric, labels, {name: cell.valid for name, cell in there.items()})
+        valid, test = (
+            blended(metric, {name: getattr(cell, part) for name, cell in there.items()}, weights[seed])
+            for part in ("valid", "test")
+        )
+        cells[seed] = Predictions(valid, test, sum(there[name].seconds for name in weights[seed]))
+    return Blend(cells, weights)
+
+
+def refitted(problem: Problem, systems: Mapping[str, System], store: Store, blend: Blend) -> dict[int, Predictions]:
+    """Return the blend with the same weights of members that were fitted on train and validation set together."""
+    found = {}
+    for seed, weights in blend.weights.items():
+        again = {name: store.get(cell_of(problem.data, systems[name], seed, "train+valid")) for name in weights}
+        there = {name: cell for name, cell in again.items() if cell is not None}
+        if len(there) == len(weights):
+            test = blended(problem.metric, {name: cell.test for name, cell in there.items()}, weights)
+            seconds = blend.cells[seed].seconds + sum(cell.seconds for cell in there.values())
+            found[seed] = Predictions(np.full_like(blend.cells[seed].valid, np.nan), test, seconds)
+    return found
+
+
+def ablations(problem: Problem, members: Sequence[System], store: Store, blend: Blend) -> list[Ablation]:
+    """Return what the blend is without each of its members: the weights of the others are chosen anew."""
+    if len(members) <= FEWEST_MEMBERS or not blend.cells:
+        return []
+    labels = problem.data.labels[problem.parts.test]
+
+    def scored(cells: Mapping[int, Predictions]) -> Scored:
+        return Scored(problem.metric, labels, np.stack([cells[seed].test for seed in blend.cells]))
+
+    whole = scored(blend.cells)
+    if whole.covered.sum() < FEWEST:
+        return []
+    found = []
+    for member in members:
+        rest = blend_of(problem, [one for one in members if one is not member], store, max(blend.cells) + 1)
+        without = scored(rest.cells)
+        against = compare(without, whole, BLEND)
+        share = blend.share(member.name)
+        found.append(Ablation(problem.data.task.name, member.name, share, without.estimate, against))
+    return found
