@@ -1,7 +1,7 @@
 """Run a Cypher query: ``python -m queries.cypher "MATCH (g:Gene) RETURN g.symbol LIMIT 5"``.
 
 It serves Neo4j and the embedded graph alike; ``docs/cypher.md`` has examples. Only queries that read are run, unless
-``--write`` is given.
+``--write`` is given. Without a query it asks for queries: `queries.cypher_prompt`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from graphdb.console import note, run, say
 from graphdb.errors import GraphError, InputError
 from graphdb.meta import touch
 from graphdb.store import READS_ONLY
+from graphdb.workspace import Workspace
 from queries import render
 from queries.graph import EMPTY, QUERY_SECONDS, is_empty, opened
 
 ROWS = 50
+HISTORY = "cypher-history"
 _PARAMETER = re.compile(r"[A-Za-z_]\w*")
 _OF_THE_STORE = frozenset({"cypher", "batch_size", "advance"})
 
@@ -61,7 +63,7 @@ def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 def build_parser() -> argparse.ArgumentParser:
     """Return the arguments of this command."""
     parser = argparse.ArgumentParser(prog="python -m queries.cypher", description=__doc__)
-    parser.add_argument("query", help="the query; - reads it from standard input")
+    parser.add_argument("query", nargs="?", help="the query; - reads it from standard input; none: a prompt")
     parser.add_argument(
         "--param",
         action="append",
@@ -87,12 +89,15 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Run the query and print its rows."""
     parameters = parse_parameters(arguments.param)
-    query = sys.stdin.read() if arguments.query == "-" else arguments.query
-    if not query.strip():
-        raise InputError("the query is empty")
     if not 0 <= arguments.timeout < math.inf:
         raise InputError(f"--timeout: expected seconds, got {arguments.timeout:g}")
     timeout = arguments.timeout or None
+    if arguments.query is None:
+        _prompt(arguments, parameters, timeout)
+        return
+    query = sys.stdin.read() if arguments.query == "-" else arguments.query
+    if not query.strip():
+        raise InputError("the query is empty")
     started = time.perf_counter()
     if arguments.write:
         if taken := _OF_THE_STORE & set(parameters):
@@ -113,6 +118,10 @@ def main(arguments: argparse.Namespace) -> None:
         took = time.perf_counter() - started
         if not rows and is_empty(store):
             note(EMPTY)
+    _show(rows, took, arguments)
+
+
+def _show(rows: Sequence[dict[str, Any]], took: float, arguments: argparse.Namespace) -> None:
     if arguments.json:
         say(render.json_text(rows))
     elif arguments.csv:
@@ -124,6 +133,21 @@ def main(arguments: argparse.Namespace) -> None:
             f", {len(rows) - arguments.limit:,} more not shown (--limit, --csv)" if len(rows) > arguments.limit else ""
         )
         say(f"{render.counted(len(rows), 'row')}{more}; {took:.2f} s")
+
+
+def _prompt(arguments: argparse.Namespace, parameters: dict[str, Any], timeout: float | None) -> None:
+    from queries.cypher_prompt import Prompt, new_session
+
+    if arguments.write or not sys.stdin.isatty():
+        raise InputError(
+            "expected a query, or - to read it from standard input; the prompt needs a terminal, and reads"
+        )
+    with opened(allow_empty=True, timeout=timeout) as store:
+
+        def show(rows: Sequence[dict[str, Any]], took: float) -> None:
+            _show(rows, took, arguments)
+
+        Prompt(store, show, parse_parameters, parameters).loop(new_session(Workspace.default().root / HISTORY))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def main(arguments: argparse.Namespace) -> None:
     say(f"\n{'=' * 20} what was made {'=' * 20}")
     _summarise(workspace, arguments.drug)
     say(f"\n{time.perf_counter() - began:.0f} s in all. A picture of the neighbourhood: {picture}")
-    say("To look further (docs/cypher.md has twenty queries):")
+    say("To look further (docs/cypher.md has forty queries):")
     say(f"  {Path(sys.executable)} -m queries.neighbourhood {arguments.drug}")
     query = "MATCH (m:Molecule)-[:TARGETS]->(g:Gene {symbol: 'ABL1'}) RETURN m.name"
     say(f"  {Path(sys.executable)} -m queries.cypher {shlex.quote(query)}")

@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import networkx as nx
+import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from graphdb.console import note, run, say
-from graphdb.errors import GraphError, InputError
+from graphdb.errors import InputError
 from graphdb.files import replacing_file
-from graphdb.schema import NODES, EdgeType, NodeType
+from graphdb.schema import EdgeType
 from graphdb.store import GraphStore
 from queries import picture, render
+from queries.answer import Answer, Section
+from queries.edge_arguments import add_edge_arguments, edge_types_of
+from queries.edge_reader import SECONDS, reader_of
 from queries.graph import opened
-from queries.names import Node, read_nodes
-from queries.paths import NodeId, Reached, Step, choose, heaviest_paths
+from queries.names import Node
+from queries.output import add_form_arguments
+from queries.relaxation import NodeId, Reached, choose, heaviest_paths
 from queries.resolve import key_text, resolve
 
 HOPS = 2
 LIMIT = 50
-SECONDS = 60.0
 
 WIDTH = 300
 """Nodes expanded in one hop, those with the heaviest paths."""
-FAN = 200
-"""Edges followed from one node in one edge type, the heaviest."""
-BATCH = 50
-"""Nodes expanded by one query; between queries the clock is looked at."""
 
-_KEY = "coalesce({0}.inchikey, {0}.ncbi_id, {0}.profile_id)"
 NODE_COLUMNS = ["node_type", "key", "name", "hops", "path_weight", "via", "simulated", "feature_space"]
 EDGE_COLUMNS = [
     "edge_type",
@@ -53,7 +53,7 @@ EDGE_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class Neighbourhood(Answer):
     """A part of the graph around one node. Unpacks as ``nodes, edges``.
 
     Attributes
@@ -85,6 +85,54 @@ class Neighbourhood:
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return iter((self.nodes, self.edges))
 
+    @property
+    def title(self) -> str:
+        """What the neighbourhood is of."""
+        return f"Around {self.start.name} ({self.start.node_type} {key_text(self.start)})"
+
+    def sections(self) -> list[Section]:
+        """Return the nodes, with a picture, and the edges among them."""
+        counts = self.edges["edge_type"].value_counts().sort_index()
+        listed = ", ".join(f"{edge_type} {count:,}" for edge_type, count in counts.items()) or "none"
+        more = f" of {self.found:,} reached" if self.found > len(self.nodes) else ""
+        return [
+            Section(
+                "nodes",
+                "Nodes",
+                self.nodes,
+                # Written by queries.picture, which escapes what comes from the graph.
+                Markup(picture.drawing(self.nodes, self.edges)),  # noqa: S704
+                f"{render.counted(len(self.nodes), 'node')}{more}; edges among them: {listed}",
+            ),
+            Section("edges", "Edges", self.edges),
+        ]
+
+    def warnings(self) -> list[str]:
+        """Return what is simulated, and what was followed in part only."""
+        simulated = int(self.nodes["simulated"].sum())
+        found = []
+        if simulated:
+            found.append(f"SIMULATED, not measured: {simulated:,} of these profiles, and the edges computed from them")
+        if self.left_out:
+            found.append(
+                f"{render.counted(self.left_out, 'well-connected node')} followed in part only (the heaviest edges)"
+            )
+        return found
+
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """Return the nodes (named by ``(node_type, key)``) and edges, with their columns as attributes."""
+        graph = nx.MultiDiGraph()
+        for node in self.nodes.to_dict("records"):
+            graph.add_node((node["node_type"], node["key"]), **{str(name): value for name, value in node.items()})
+        for edge in self.edges.to_dict("records"):
+            graph.add_edge(
+                (edge["src_type"], edge["src"]),
+                (edge["dst_type"], edge["dst"]),
+                key=(edge["edge_type"], edge["feature_space"]),
+                **{str(name): value for name, value in edge.items()},
+            )
+        return graph
+
 
 def neighbourhood(
     store: GraphStore,
@@ -107,14 +155,14 @@ def neighbourhood(
     hops
         The longest path.
     limit
-        At most this many nodes, the start included; `queries.paths.choose` says which.
+        At most this many nodes, the start included; `queries.relaxation.choose` says which.
     edge_types
         Follow and return these only; None: all.
     min_weight
         Follow and return only edges of at least this weight.
     seconds
         Give up after this time. Work is bounded besides: a hop expands at most `WIDTH` nodes, and follows at most
-        `FAN` edges of a node and type.
+        `queries.edge_reader.FAN` edges of a node and type.
 
     Raises
     ------
@@ -127,111 +175,37 @@ def neighbourhood(
         raise InputError(f"expected at least one hop and one node, got hops {hops} and limit {limit}")
     if not 0 <= min_weight <= 1:
         raise InputError(f"expected a weight in [0, 1], got {min_weight}")
-    fetcher = _Fetcher(store, list(edge_types or EdgeType), min_weight, time.monotonic() + seconds, seconds)
+    reader = reader_of(store, edge_types, min_weight, seconds)
     start = resolve(store, str(key))
     start_id = NodeId(start.node_type, start.key)
-    reached, not_expanded = heaviest_paths(start_id, fetcher.steps, hops=hops, width=WIDTH)
+    reached, not_expanded = heaviest_paths(start_id, reader.steps, hops=hops, width=WIDTH)
     chosen = choose(reached, limit)
-    described = {
-        NodeId(node_type, node_key): node
-        for node_type, ids in _by_type(chosen).items()
-        for node_key, node in read_nodes(store, node_type, [node.key for node in ids]).items()
-    }
+    described = reader.described(chosen)
     return Neighbourhood(
         start,
         _node_table([(described[node], reached[node]) for node in chosen]),
-        _edge_table(fetcher.edges_among(chosen), _simulated_spaces(store)),
+        _edge_table(reader.edges_among(chosen), reader.simulated_spaces),
         found=len(reached),
-        left_out=not_expanded + fetcher.hubs,
+        left_out=not_expanded + reader.hubs,
     )
 
 
-@dataclass
-class _Fetcher:
-    """Reads edges, within the given time."""
-
-    store: GraphStore
-    edge_types: Sequence[EdgeType]
-    min_weight: float
-    deadline: float
-    seconds: float
-    hubs: int = 0
-
-    def steps(self, nodes: Sequence[NodeId]) -> Iterator[Step]:
-        """Yield the edges of these nodes, of each node and edge type the heaviest `FAN`."""
-        for node_type, ids in _by_type(nodes).items():
-            query = (
-                f"UNWIND $keys AS key MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]-(b) "
-                "WHERE r.weight >= $min_weight WITH key, type(r) AS edge_type, r.weight AS weight, "
-                f"[label IN labels(b) WHERE label IN $labels][0] AS node_type, {_KEY.format('b')} AS neighbour "
-                "ORDER BY weight DESC, toString(neighbour) "
-                "WITH key, edge_type, collect([weight, node_type, neighbour]) AS found "
-                "RETURN key, edge_type, found[..$fan] AS steps, size(found) AS degree"
-            )
-            for row in self._batches(query, ids, fan=FAN):
-                self.hubs += row["degree"] > FAN
-                for weight, neighbour_type, neighbour in row["steps"]:
-                    yield Step(
-                        NodeId(node_type, row["key"]),
-                        EdgeType(row["edge_type"]),
-                        weight,
-                        NodeId(NodeType(neighbour_type), neighbour),
-                    )
-
-    def edges_among(self, nodes: Sequence[NodeId]) -> list[dict[str, Any]]:
-        """Return the edges of which both ends are among `nodes`, with their properties."""
-        inside = [node.key for node in nodes]
-        rows = []
-        for node_type, ids in _by_type(nodes).items():
-            query = (
-                f"UNWIND $keys AS key MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]->(b) "
-                f"WITH key, r, [label IN labels(b) WHERE label IN $labels][0] AS dst_type, {_KEY.format('b')} AS dst "
-                "WHERE r.weight >= $min_weight AND dst IN $inside "
-                f"RETURN type(r) AS edge_type, '{node_type}' AS src_type, key AS src, dst_type, dst, "
-                "r.weight AS weight, r.sources AS sources, r.feature_space AS feature_space"
-            )
-            rows += list(self._batches(query, ids, inside=inside))
-        return rows
-
-    @property
-    def _types(self) -> str:
-        return "|".join(self.edge_types)
-
-    def _batches(self, query: str, nodes: Sequence[NodeId], **parameters: Any) -> Iterator[dict[str, Any]]:
-        for first in range(0, len(nodes), BATCH):
-            if time.monotonic() > self.deadline:
-                raise GraphError(
-                    f"the neighbourhood took longer than {self.seconds:g} s; ask for fewer hops, some edge types, "
-                    "or a larger smallest weight"
-                )
-            yield from self.store.read(
-                query,
-                keys=[node.key for node in nodes[first : first + BATCH]],
-                labels=list(NodeType),
-                min_weight=self.min_weight,
-                **parameters,
-            )
-
-
-def _by_type(nodes: Sequence[NodeId]) -> dict[NodeType, list[NodeId]]:
-    grouped: dict[NodeType, list[NodeId]] = {}
-    for node in nodes:
-        grouped.setdefault(node.node_type, []).append(node)
-    return grouped
-
-
-def _simulated_spaces(store: GraphStore) -> set[str]:
-    """Return the feature spaces of simulated profiles."""
-    rows = [
-        row
-        for node_type in (NodeType.MORPHOLOGY, NodeType.EXPRESSION)
-        for row in store.read(f"MATCH (p:{node_type}) WHERE p.simulated RETURN DISTINCT p.feature_space AS space")
-    ]
-    return {row["space"] for row in rows}
+def edges_between(
+    store: GraphStore,
+    nodes: Sequence[NodeId],
+    *,
+    edge_types: Sequence[EdgeType] | None = None,
+    min_weight: float = 0.0,
+    seconds: float = SECONDS,
+) -> pd.DataFrame:
+    """Return the edges with both ends among some nodes, as `Neighbourhood.edges`; see `neighbourhood` for the rest."""
+    reader = reader_of(store, edge_types, min_weight, seconds)
+    return _edge_table(reader.edges_among(nodes), reader.simulated_spaces)
 
 
 def _node_table(rows: Sequence[tuple[Node, Reached]]) -> pd.DataFrame:
-    return pd.DataFrame(
+    return _table(
+        NODE_COLUMNS,
         [
             (
                 str(node.node_type),
@@ -245,21 +219,45 @@ def _node_table(rows: Sequence[tuple[Node, Reached]]) -> pd.DataFrame:
             )
             for node, reached in rows
         ],
-        columns=NODE_COLUMNS,
-    ).astype({"key": object, "feature_space": object, "simulated": bool})
+        {"key": object, "hops": int, "path_weight": float, "via": object, "simulated": bool, "feature_space": object},
+    )
 
 
-def _edge_table(rows: Sequence[dict[str, Any]], simulated_spaces: set[str]) -> pd.DataFrame:
+def _edge_table(rows: Sequence[dict[str, Any]], simulated_spaces: Callable[[], set[str]]) -> pd.DataFrame:
+    simulated = simulated_spaces() if any(row["feature_space"] is not None for row in rows) else set()
+
     def is_simulated(space: str | None) -> bool:
         # Genes carry profiles in spaces named after those of the compounds: SPACE-crispr, SPACE-orf.
-        return space is not None and (space in simulated_spaces or space.rpartition("-")[0] in simulated_spaces)
+        return space is not None and (space in simulated or space.rpartition("-")[0] in simulated)
 
-    table = pd.DataFrame(
-        [{**row, "simulated": is_simulated(row["feature_space"])} for row in rows], columns=EDGE_COLUMNS
-    ).astype({"src": object, "dst": object, "feature_space": object, "weight": float, "simulated": bool})
-    order = table.assign(src_text=table["src"].astype(str), dst_text=table["dst"].astype(str))
-    order = order.sort_values(["edge_type", "src_type", "src_text", "dst_type", "dst_text", "feature_space"])
-    return table.loc[order.index].reset_index(drop=True)
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        space = row["feature_space"]
+        ends = (row["src_type"], str(row["src"]), row["dst_type"], str(row["dst"]))
+        return row["edge_type"], *ends, space is None, space or ""
+
+    return _table(
+        EDGE_COLUMNS,
+        [
+            tuple({**row, "simulated": is_simulated(row["feature_space"])}[name] for name in EDGE_COLUMNS)
+            for row in sorted(rows, key=place)
+        ],
+        {"src": object, "dst": object, "weight": float, "sources": object, "feature_space": object, "simulated": bool},
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]], dtypes: Mapping[str, type]) -> pd.DataFrame:
+    """Return rows as a table; the columns that `dtypes` does not name are texts.
+
+    Column by column: pandas takes several times as long to find out of rows what they hold.
+    """
+    cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    return pd.DataFrame(
+        {
+            name: pd.Series(np.fromiter(column, dtypes.get(name, object), len(rows)), dtype=dtypes.get(name, str))
+            for name, column in zip(columns, cells, strict=True)
+        },
+        copy=False,
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -268,26 +266,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("key", help="a name, identifier, SMILES, gene symbol or key")
     parser.add_argument("--hops", type=int, default=HOPS, help=f"the longest path (default {HOPS})")
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"at most this many nodes (default {LIMIT})")
-    parser.add_argument(
-        "--edge-type",
-        action="append",
-        type=str.upper,
-        choices=[str(edge_type) for edge_type in EdgeType],
-        metavar="TYPE",
-        help=f"follow this type; may be repeated (default: all of {', '.join(EdgeType)})",
-    )
-    parser.add_argument("--min-weight", type=float, default=0.0, help="follow edges of at least this weight")
+    add_edge_arguments(parser)
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"give up after this time (default {SECONDS:g})")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print nodes and edges as JSON")
-    form.add_argument("--csv", action="store_true", help="print the nodes as CSV")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a picture that opens offline")
+    add_form_arguments(parser)
     return parser
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Print the neighbourhood, and write its picture if asked to."""
-    edge_types = [EdgeType(name) for name in arguments.edge_type] if arguments.edge_type else None
     started = time.perf_counter()
     with opened() as store:
         found = neighbourhood(
@@ -295,7 +281,7 @@ def main(arguments: argparse.Namespace) -> None:
             arguments.key,
             arguments.hops,
             arguments.limit,
-            edge_types=edge_types,
+            edge_types=edge_types_of(arguments),
             min_weight=arguments.min_weight,
             seconds=arguments.seconds,
         )

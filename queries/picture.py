@@ -24,13 +24,13 @@ MARGIN = 210.0
 """Points around the outermost ring, for its labels."""
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, from dark to light.
-_COLOUR = {
+COLOUR = {
     NodeType.MOLECULE: "#0072B2",
     NodeType.GENE: "#D55E00",
     NodeType.MORPHOLOGY: "#56B4E9",
     NodeType.EXPRESSION: "#F0E442",
 }
-_SHAPE = {
+SHAPE = {
     NodeType.MOLECULE: "circle",
     NodeType.GENE: "square",
     NodeType.MORPHOLOGY: "diamond",
@@ -141,9 +141,9 @@ def _node(node: Mapping[Hashable, Any], place: Place) -> str:
         *(["SIMULATED, not measured"] if node["simulated"] else []),
     ]
     size = RADIUS * (1.6 if start else 1)
-    shape = _shape(_SHAPE[node_type], size, _COLOUR[node_type])
+    shape = _shape(SHAPE[node_type], size, COLOUR[node_type])
     if node["simulated"]:
-        shape += _shape(_SHAPE[node_type], size, "url(#hatch)")
+        shape += _shape(SHAPE[node_type], size, "url(#hatch)")
     return (
         f'<g class="node" transform="translate({place.x:.1f} {place.y:.1f})">'
         f"<title>{escape(name)}&#10;{escape(chr(10).join(facts))}</title>{shape}{_label(name, place, start)}</g>"
@@ -176,7 +176,7 @@ def _shape(shape: str, size: float, fill: str) -> str:
 
 def _legend(reach: float) -> str:
     rows = [
-        f"{_shape(_SHAPE[node_type], RADIUS, _COLOUR[node_type])}<text x='18' dy='.35em'>{node_type}</text>"
+        f"{_shape(SHAPE[node_type], RADIUS, COLOUR[node_type])}<text x='18' dy='.35em'>{node_type}</text>"
         for node_type in NodeType
     ]
     rows.append(f"{_shape('diamond', RADIUS, 'url(#hatch)')}<text x='18' dy='.35em'>simulated, not measured</text>")

@@ -19,15 +19,15 @@ Measurements: docs/decisions/0008-queries.md.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphdb.errors import GraphError, InputError
 from graphdb.schema import IDENTIFIER_PROPERTIES, NODES, NodeType
 from graphdb.store import GraphStore
 from queries.graph import EMPTY, is_empty
+from queries.name_index import kept_names, names_of
 from queries.names import Key, Node, as_node, read_nodes
 
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]", re.IGNORECASE)
@@ -45,7 +45,23 @@ _STRUCTURE = re.compile(r"^InChI=|[=#()\[\]@\\/]|[a-zA-Z]\d[a-zA-Z]")
 
 MOST_LISTED = 8
 CLOSE_NAMES = 5
-MOST_COMPARED = 20_000
+
+
+class AmbiguousError(InputError):
+    """A text that means several nodes.
+
+    Attributes
+    ----------
+    text
+        What was asked for.
+    candidates
+        These nodes, by key.
+    """
+
+    def __init__(self, text: str, candidates: Sequence[Node]) -> None:
+        super().__init__(f"{text!r} is ambiguous: {_listed(candidates)}")
+        self.text = text
+        self.candidates = tuple(candidates)
 
 
 class UnknownMoleculeError(InputError):
@@ -53,12 +69,15 @@ class UnknownMoleculeError(InputError):
 
     Attributes
     ----------
+    text
+        What was asked for.
     inchikey, smiles
         Its standardised structure.
     """
 
     def __init__(self, text: str, inchikey: str, smiles: str) -> None:
         super().__init__(f"{text!r} is the molecule {inchikey}, which is not in the graph")
+        self.text = text
         self.inchikey = inchikey
         self.smiles = smiles
 
@@ -85,7 +104,7 @@ def resolve(store: GraphStore, text: str) -> Node:
     if not found and by_form is None:
         found, reason = _by_structure(store, text)
     if len(found) > 1:
-        raise InputError(f"{text!r} is ambiguous: {_listed(found)}")
+        raise AmbiguousError(text, found)
     if not found:
         _require_content(store)
         if reason and _STRUCTURE.search(text):
@@ -97,20 +116,8 @@ def resolve(store: GraphStore, text: str) -> Node:
 
 
 def close_names(store: GraphStore, text: str) -> list[str]:
-    """Return up to five names, synonyms and symbols that are spelt similarly, the most similar first.
-
-    Beyond `MOST_COMPARED` names only those with the same first letter are compared.
-    """
-    rows = store.read("MATCH (m:Molecule) WHERE m.name IS NOT NULL RETURN collect([m.name, m.synonyms]) AS names")
-    names = [name for row in rows for first, more in row["names"] for name in (first, *(more or ())) if name]
-    rows = store.read("MATCH (g:Gene) WHERE g.symbol IS NOT NULL RETURN collect(g.symbol) AS symbols")
-    names += [symbol for row in rows for symbol in row["symbols"]]
-    by_lower = {name.lower(): name for name in sorted(names, reverse=True)}
-    if len(by_lower) > MOST_COMPARED:
-        # 20 µs a name: half a million would take ten seconds.
-        by_lower = {lower: name for lower, name in by_lower.items() if lower[0] == text[0].lower()}
-    close = difflib.get_close_matches(text.lower(), sorted(by_lower), n=CLOSE_NAMES)
-    return [by_lower[name] for name in close]
+    """Return up to five names, synonyms and symbols that are spelt similarly, the most similar first."""
+    return [found.matched for found in names_of(store).suggest(text, CLOSE_NAMES)]
 
 
 def _by_form(store: GraphStore, text: str) -> list[Node] | None:
@@ -133,6 +140,10 @@ def _by_key(store: GraphStore, node_type: NodeType, key: Key) -> list[Node]:
 
 
 def _by_identifier(store: GraphStore, namespace: str, identifier: str) -> list[Node]:
+    names = kept_names(store)
+    if names is not None and (keys := names.identified(namespace, identifier)):
+        # Neither engine indexes the items of a list: a process that has the names need not read every molecule.
+        return list(read_nodes(store, NodeType.MOLECULE, keys).values())
     prop = IDENTIFIER_PROPERTIES[namespace]
     found = _molecules(store, f"$text IN n.{prop}", text=identifier)
     if namespace == "brd" and not found:

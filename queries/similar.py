@@ -1,7 +1,10 @@
-"""The molecules most similar to one, by embedding and by fingerprint, side by side.
+"""The molecules most similar to one: by embedding, by fingerprint, by measured profiles, or by all of these at once.
 
-Embedding: the cosine of the encoder's outputs, through the graph's vector index. Fingerprint: Tanimoto (shared bits by
-bits of either) of Morgan fingerprints, radius 4, 1,024 bits, over all molecules of the workspace's feature store.
+Embedding: the cosine of the encoder's outputs, through the graph's vector index, or exactly. Fingerprint: Tanimoto
+(shared bits by bits of either) of Morgan fingerprints, radius 4, 1,024 bits, over all molecules of the workspace's
+feature store. Morphology, expression: the cosine of measured profiles (`queries.profile_search`). Fused: the ranks of
+several of these, as Cormack, Clarke and Büttcher fuse them (Reciprocal rank fusion, SIGIR 2009): the sum of
+1 / (60 + rank).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,22 +21,32 @@ import numpy.typing as npt
 import pandas as pd
 
 from graphdb.console import note, run, say
-from graphdb.errors import ArtefactError, GraphError, InputError
-from graphdb.feature_store import FeatureStore
-from graphdb.meta import read_meta
+from graphdb.errors import ArtefactError, GraphError, InfoAlignError, InputError
 from graphdb.schema import FINGERPRINT_SPACE, NodeType
 from graphdb.store import GraphStore
 from graphdb.vectors import nearest
 from graphdb.workspace import Workspace
 from queries import render
+from queries.embeddings import NOT_PUBLISHED, embeddings_of, kept
 from queries.graph import opened
 from queries.names import read_nodes
+from queries.profile_search import features_of, nearest_by_profile
 from queries.resolve import UnknownMoleculeError, resolve
 
-By = Literal["embedding", "fingerprint"]
-MEASURE: dict[By, str] = {"embedding": "cosine", "fingerprint": "Tanimoto"}
-NOT_PUBLISHED = "the graph has no embeddings: python -m learn.pretrain, then python -m learn.encode --graph --publish"
+By = Literal["embedding", "fingerprint", "morphology", "expression"]
+MEASURE: dict[By, str] = {
+    "embedding": "cosine",
+    "fingerprint": "Tanimoto",
+    "morphology": "cosine",
+    "expression": "cosine",
+}
+BOTH: tuple[By, ...] = ("embedding", "fingerprint")
+_PROFILES: dict[By, NodeType] = {"morphology": NodeType.MORPHOLOGY, "expression": NodeType.EXPRESSION}
 COLUMNS = ["inchikey", "name", "similarity", "smiles"]
+RANK_OFFSET = 60
+"""The constant of reciprocal rank fusion."""
+FUSED_DEPTH = 200
+"""Molecules of each list that are fused; what stands deeper adds next to nothing."""
 K = 10
 
 
@@ -54,7 +68,7 @@ class Query:
     in_graph: bool
 
 
-def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K) -> pd.DataFrame:
+def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K, *, exact: bool = False) -> pd.DataFrame:
     """Return the molecules of the graph that are most similar to one.
 
     Parameters
@@ -64,20 +78,24 @@ def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K) -> pd
     key
         Anything that `queries.resolve.resolve` takes for a molecule; a SMILES or InChI need not be in the graph.
     by
-        ``embedding``: cosine in [-1, 1]. ``fingerprint``: Tanimoto in [0, 1].
+        ``embedding``: cosine in [-1, 1]. ``fingerprint``: Tanimoto in [0, 1]. ``morphology``, ``expression``: cosine
+        of the most similar pair of measured profiles.
     k
         How many.
+    exact
+        By embedding: compare with all of them, read into memory first, rather than ask the vector index. Where they are
+        in memory already they are used in any case (`queries.embeddings`).
 
     Returns
     -------
     pandas.DataFrame
         At most k rows, the most similar first, without the molecule itself: ``inchikey``, ``name``, ``similarity``,
-        ``smiles``.
+        ``smiles``; by profile ``feature_space`` and ``simulated`` too.
 
     Raises
     ------
     InputError
-        If `key` is no molecule.
+        If `key` is no molecule, or has no such profile.
     GraphError
         If no embeddings are published.
     ArtefactError
@@ -87,13 +105,83 @@ def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K) -> pd
     if k < 1:
         raise InputError(f"expected to be asked for at least one molecule, got {k}")
     query = find_query(store, key)
+    if by in _PROFILES:
+        matches = nearest_by_profile(store, query.inchikey, _PROFILES[by], k)
+        table = _table(store, [(match.inchikey, match.cosine) for match in matches])
+        by_key = {match.inchikey: match for match in matches}
+        return table.assign(
+            feature_space=[by_key[name].feature_space for name in table["inchikey"]],
+            simulated=[by_key[name].simulated for name in table["inchikey"]],
+        )
     if by == "embedding":
-        found = [pair for pair in nearest(store, embedding_of(store, query), k + 1) if pair[0] != query.inchikey]
+        vector = embedding_of(store, query)
+        matrix = embeddings_of(store) if exact else kept(store)
+        nearer = nearest(store, vector, k + 1) if matrix is None else matrix.nearest(vector, k + 1)
+        found = [pair for pair in nearer if pair[0] != query.inchikey]
     elif by == "fingerprint":
         found = _nearest_by_fingerprint(store, query, k)
     else:
-        raise InputError(f"expected 'embedding' or 'fingerprint', got {by!r}")
+        raise InputError(f"expected one of {', '.join(MEASURE)}, got {by!r}")
     return _table(store, found[:k])
+
+
+def fused(store: GraphStore, key: str, bys: Sequence[By] = tuple(MEASURE), k: int = K) -> pd.DataFrame:
+    """Return the molecules that are similar by several measures at once, by reciprocal rank fusion.
+
+    Parameters
+    ----------
+    store
+        The graph.
+    key
+        As for `similar`.
+    bys
+        The measures. One that this molecule cannot be compared by (it has no such profile, no embeddings are
+        published) is left out; ``attrs["left_out"]`` says why.
+    k
+        How many.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``inchikey``, ``name``, ``score`` (the sum of 1 / (60 + rank)), one column a measure with the rank in its list
+        (NA: not among the first 200), ``smiles``.
+
+    Raises
+    ------
+    InputError
+        If `key` is no molecule, or can be compared by none of the measures.
+    """
+    depth = max(FUSED_DEPTH, k)
+    ranks: dict[By, dict[str, int]] = {}
+    left_out: dict[str, str] = {}
+    find_query(store, key)
+    for by in bys:
+        try:
+            listed = similar(store, key, by, depth)
+        except InfoAlignError as error:
+            left_out[by] = str(error)
+            continue
+        ranks[by] = {inchikey: rank for rank, inchikey in enumerate(listed["inchikey"], 1)}
+    if not ranks:
+        raise InputError(f"{key!r} can be compared by none of {', '.join(bys)}: {'; '.join(left_out.values())}")
+    scores = fuse(list(ranks.values()))
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+    table = _table(store, best).rename(columns={"similarity": "score"})
+    for by, places in ranks.items():
+        table.insert(
+            len(table.columns) - 1, by, pd.Series([places.get(name) for name in table["inchikey"]], dtype="Int64")
+        )
+    table.attrs["left_out"] = left_out
+    return table
+
+
+def fuse(ranks: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """Return the fused score of each key: the sum of 1 / (60 + rank) over the lists that have it; ranks from 1."""
+    scores: dict[str, float] = {}
+    for places in ranks:
+        for name, rank in places.items():
+            scores[name] = scores.get(name, 0.0) + 1 / (RANK_OFFSET + rank)
+    return scores
 
 
 def find_query(store: GraphStore, key: str) -> Query:
@@ -160,11 +248,7 @@ def _stale(store: GraphStore) -> str | None:
 
 
 def _nearest_by_fingerprint(store: GraphStore, query: Query, k: int) -> list[tuple[str, float]]:
-    features = FeatureStore.open(Workspace.default().features)
-    meta = read_meta(store)
-    if meta is not None and meta.content_hash and features.graph_hash not in {"", meta.content_hash}:
-        raise ArtefactError(f"{features.folder}: made for another graph than {store.uri}; run python -m ingest.all")
-    space = features.space(NodeType.MOLECULE, FINGERPRINT_SPACE)
+    space = features_of(store).space(NodeType.MOLECULE, FINGERPRINT_SPACE)
     row = int(space.index_of([query.inchikey])[0])
     if row >= 0:
         bits = np.asarray(space.values[row])
@@ -194,7 +278,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the arguments of this command."""
     parser = argparse.ArgumentParser(prog="python -m queries.similar", description=__doc__)
     parser.add_argument("key", help="a molecule: name, identifier, InChIKey, or any SMILES")
-    parser.add_argument("--by", choices=(*MEASURE, "both"), default="both", help="what to compare (default both)")
+    parser.add_argument(
+        "--by",
+        choices=(*MEASURE, "both", "fused"),
+        default="both",
+        help="what to compare: one measure, embedding and fingerprint side by side (both, the default), or all by rank",
+    )
+    parser.add_argument("--exact", action="store_true", help="compare with every embedding instead of the vector index")
     parser.add_argument("-k", "--limit", dest="k", type=int, default=K, help=f"how many (default {K})")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print as JSON")
@@ -205,19 +295,23 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> None:
     """Print the most similar molecules."""
     started = time.perf_counter()
-    wanted: list[By] = [by for by in MEASURE if arguments.by in {by, "both"}]
+    wanted: list[By] = list(BOTH) if arguments.by == "both" else [by for by in MEASURE if by == arguments.by]
     with opened() as store:
         query = find_query(store, arguments.key)
-        tables: dict[By, pd.DataFrame] = {}
+        tables: dict[str, pd.DataFrame] = {}
+        if arguments.by == "fused":
+            tables["fused"] = fused(store, arguments.key, k=arguments.k)
+            for by_name, reason in tables["fused"].attrs["left_out"].items():
+                note(f"not compared by {by_name}: {reason}")
         for by in wanted:
             try:
-                tables[by] = similar(store, arguments.key, by, arguments.k)
+                tables[by] = similar(store, arguments.key, by, arguments.k, exact=arguments.exact)
             except GraphError as error:
                 # Asked for both, one may do: without pretraining there are fingerprints alone.
                 if arguments.by != "both" or str(error) != NOT_PUBLISHED:
                     raise
                 note(NOT_PUBLISHED)
-        stale = _stale(store) if "embedding" in tables else None
+        stale = _stale(store) if {"embedding", "fused"} & set(tables) else None
         if stale is not None:
             note(stale)
     if arguments.json:
@@ -231,12 +325,14 @@ def main(arguments: argparse.Namespace) -> None:
         say(f"{time.perf_counter() - started:.1f} s")
 
 
-def _side_by_side(tables: dict[By, pd.DataFrame]) -> pd.DataFrame:
+def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row a rank; a single table keeps its keys."""
     if len(tables) == 1:
         ((by, table),) = tables.items()
-        return table.rename(columns={"similarity": MEASURE[by]}).drop(columns="smiles")
-    columns = [f"{what}" for by in tables for what in (f"by {by}", MEASURE[by])]
+        return table.rename(columns={"similarity": next((MEASURE[one] for one in MEASURE if one == by), by)}).drop(
+            columns="smiles"
+        )
+    columns = [f"{what}" for by, measure in MEASURE.items() if by in tables for what in (f"by {by}", measure)]
     sides = [zip(table["name"], table["similarity"], strict=True) for table in tables.values()]
     ranks = itertools.zip_longest(*sides, fillvalue=(None, None))
     return pd.DataFrame([[cell for side in rank for cell in side] for rank in ranks], columns=columns)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 
 import networkx as nx
+import pandas as pd
 import pytest
 
 from graphdb.errors import InputError
 from graphdb.formats import to_networkx
-from graphdb.schema import EdgeType
+from graphdb.meta import touch
+from graphdb.schema import EdgeType, NodeType
 from graphdb.sync import sync
+from queries import resident
+from queries.names import read_nodes
 from queries.neighbourhood import neighbourhood
 from queries.resolve import resolve
 
@@ -82,3 +86,43 @@ def test_gene_is_found_by_symbol_and_number_and_nothing_is_one_line(loaded):
     with pytest.raises(InputError) as caught:
         resolve(loaded, "no such thing")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"hops": 1},
+        {"hops": 3, "min_weight": 0.75},
+        {"hops": 3, "edge_types": [EdgeType.TARGETS, EdgeType.INTERACTS]},
+        {"hops": 2, "limit": 2},
+    ],
+)
+@pytest.mark.parametrize("start", [ASPIRIN, "PTGS1", "demo|x|1"])
+def test_the_graph_in_memory_gives_the_same_neighbourhood(loaded, start, asked, monkeypatch):
+    monkeypatch.setattr("queries.edge_reader.FAN", 2)
+    monkeypatch.setattr("queries.neighbourhood.resolve", node_called)
+    resident.forget()
+    by_queries = neighbourhood(loaded, start, **asked)
+    resident.keep(loaded)
+    in_memory = neighbourhood(loaded, start, **asked)
+    pd.testing.assert_frame_equal(in_memory.nodes, by_queries.nodes)
+    pd.testing.assert_frame_equal(in_memory.edges, by_queries.edges)
+    assert (in_memory.found, in_memory.left_out) == (by_queries.found, by_queries.left_out)
+
+
+def node_called(store, text):
+    """The profiles of this graph have keys that no person would type."""
+    if text.startswith("demo|"):
+        return next(iter(read_nodes(store, NodeType.EXPRESSION, [text]).values()))
+    return resolve(store, text)
+
+
+def test_the_graph_in_memory_is_read_again_after_a_change(loaded):
+    first = resident.keep(loaded)
+    assert resident.keep(loaded) is first
+    assert resident.kept(loaded) is first
+    loaded.write("MATCH (:Gene {symbol: 'PTGS1'})-[r:INTERACTS]-(:Gene) DELETE r")
+    touch(loaded)
+    assert resident.kept(loaded) is None
+    assert len(resident.keep(loaded).source) == len(first.source) - 1

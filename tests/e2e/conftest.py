@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,18 @@ import pytest
 from _commands import Commands
 
 from graphdb.meta import read_meta
-from graphdb.store import GraphStore, connect
+from graphdb.store import connect
 
 REAL_SOURCES = ("lincs", "cmea", "cpjump1", "hetionet", "drugbank")
 
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    """Return the path of a Chromium; without one the test is skipped."""
+    """Return the path of a Chromium; without one the test is skipped, or fails where one is required (CI)."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
+        if os.environ.get("INFOALIGN_REQUIRE_BROWSER"):
+            pytest.fail("INFOALIGN_REQUIRE_BROWSER is set, and there is no Chromium on this machine")
         pytest.skip("no Chromium on this machine (Debian's package: chromium)")
     return found
 
@@ -38,27 +41,6 @@ def shared_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comman
     runner = Commands(tmp_path_factory.mktemp("e2e") / "workspace")
     yield runner
     runner.stop()
-
-
-@pytest.fixture(scope="session")
-def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a workspace with the demo graph, loaded once by the command; its server runs until the end."""
-    runner = Commands(tmp_path_factory.mktemp("demo") / "workspace")
-    runner.run("ingest.all")
-    yield runner.workspace
-    runner.stop()
-
-
-@pytest.fixture(scope="session")
-def demo_store(demo_workspace: Path) -> Iterator[GraphStore]:
-    """Return a read-only connection to the demo graph."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INFOALIGN_WORKSPACE", str(demo_workspace))
-        for name in ("NEO4J_URI", "NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_DATABASE"):
-            patch.delenv(name, raising=False)
-        store = connect(read_only=True)
-    with store:
-        yield store
 
 
 @pytest.fixture(scope="session")

@@ -39,9 +39,16 @@ FUNCTIONS = {"str", "list", "sorted", "tuple", "set", "map", "enumerate", "zip",
 FUNCTIONS |= {"key_of", "label_of"}
 # Of graphdb.content and graphdb.diff: names of columns of a kind of edges.
 FUNCTIONS |= {"edge_columns", "edge_identity"}
-RUNS = {"read", "read_one", "write"}
+RUNS = {"read", "read_first", "read_one", "write"}
 # Where text that nobody can check is run, and why it may be.
 ALLOWED = {
+    ("queries/resident.py", "read"): "names of properties, and what stands for none of them, of the schema",
+    ("queries/audit.py", ""): "names of properties that list identifiers, and node types, of the schema",
+    (
+        "queries/explorer/cypher_box.py",
+        "rows_of",
+    ): "the user's own query, of the box for Cypher, on a read-only connection",
+    ("queries/cypher_prompt.py", "_ask"): "the user's own query, typed at the prompt, on a read-only connection",
     ("queries/cypher.py", "main"): "the user's own query is what this command runs, read-only unless told otherwise",
     ("graphdb/walks/cypher.py", "_step"): "edge types of the schema (`walked_types`), and whether weights count",
     ("graphdb/walks/gds.py", "_project"): "edge types of the schema (`walked_types`), and whether weights count",

@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,11 +18,22 @@ from _queries_graph import ASPIRIN, SALICYLIC_ACID
 
 from graphdb.errors import GraphError, InputError
 from graphdb.schema import NODES, EdgeType
+from queries import edge_reader, picture, resident
 from queries import neighbourhood as module
-from queries import picture
 from queries.neighbourhood import neighbourhood
 
 pytestmark = pytest.mark.graph
+
+
+@pytest.fixture(params=["by queries", "in memory"], autouse=True)
+def _reader(request: pytest.FixtureRequest, store) -> Iterator[None]:
+    """Both ways of reading give what is expected below."""
+    resident.forget()
+    if request.param == "in memory":
+        resident.keep(store)
+    yield
+    resident.forget()
+
 
 KEY = "coalesce(n.inchikey, n.ncbi_id, n.profile_id)"
 
@@ -97,7 +109,7 @@ def test_hubs_are_followed_along_their_heaviest_edges(store, limit: int, expecte
     found = neighbourhood(store, "HUB", hops=1, limit=limit)
     assert len(found.nodes) == expected
     assert found.left_out == 1
-    assert found.found == 1 + module.FAN + 1, "the hub, its heaviest 200 of 300, and toluene by another edge type"
+    assert found.found == 1 + edge_reader.FAN + 1, "the hub, its heaviest 200 of 300, and toluene by another edge type"
     chosen = found.nodes.loc[found.nodes["via"] == ("BINDS",), "path_weight"]
     assert sorted(chosen, reverse=True) == [round(1 - number / 1000, 3) for number in range(len(chosen))]
 
@@ -206,5 +218,5 @@ def test_many_random_edges_lead_to_the_same_places_in_any_order_of_asking(store)
     """The queries are asked in batches; their size must not matter."""
     expected = neighbourhood(store, "HUB", hops=2, limit=400)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BATCH", random.Random(0).randint(2, 7))
+        patch.setattr(edge_reader, "BATCH", random.Random(0).randint(2, 7))
         assert neighbourhood(store, "HUB", hops=2, limit=400).nodes.equals(expected.nodes)

@@ -10,10 +10,21 @@ from _queries_graph import ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC
 from graphdb import connect
 from graphdb.errors import GraphError, InputError
 from graphdb.schema import NodeType
+from queries import name_index
 from queries.graph import opened
 from queries.resolve import UnknownMoleculeError, close_names, resolve
 
 pytestmark = pytest.mark.graph
+
+
+@pytest.fixture(params=["names not read", "names in memory"], autouse=True)
+def _names(request: pytest.FixtureRequest):
+    """What a text means does not depend on whether a process has read the names."""
+    name_index.forget()
+    if request.param == "names in memory" and "store" in request.fixturenames:
+        name_index.names_of(request.getfixturevalue("store"))
+    yield
+    name_index.forget()
 
 
 @pytest.mark.parametrize(

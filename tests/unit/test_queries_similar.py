@@ -22,7 +22,9 @@ from graphdb.feature_store import FeatureStoreWriter
 from graphdb.meta import read_meta
 from graphdb.schema import EMBEDDING_DIMENSION, FINGERPRINT_SPACE, NodeType
 from ingest.features.fingerprints import morgan_bits
-from queries.similar import similar, tanimoto
+from queries import profile_search
+from queries.embeddings import EmbeddingMatrix, embeddings_of, recall_of_index
+from queries.similar import fuse, fused, similar, tanimoto
 
 KEYS = sorted([ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC_ACID, TOLUENE])
 MODEL = "a" * 64
@@ -143,7 +145,7 @@ def test_wrong_questions(store, features: None, small_graph: Path) -> None:
         similar(store, "EGFR", by="fingerprint")
     with pytest.raises(InputError, match="at least one"):
         similar(store, "aspirin", by="fingerprint", k=0)
-    with pytest.raises(InputError, match="expected 'embedding' or 'fingerprint'"):
+    with pytest.raises(InputError, match="expected one of embedding, fingerprint"):
         similar(store, "aspirin", by="smell")  # type: ignore[arg-type]
     write_features(small_graph, "f" * 64)
     with pytest.raises(ArtefactError, match="made for another graph"):
@@ -167,3 +169,84 @@ def test_command(small_graph: Path, features: None, embeddings: np.ndarray) -> N
     assert [len(answer[by]) for by in ("embedding", "fingerprint")] == [2, 2]
     assert answer["fingerprint"][0]["inchikey"] == SALICYLIC_ACID
     assert run("EGFR").stderr == "error: 'EGFR' is a Gene (EGFR); only molecules can be compared\n"
+
+
+@pytest.mark.graph
+def test_exact_search_is_brute_force_and_notices_new_embeddings(store, features: None, embeddings: np.ndarray) -> None:
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    for key in KEYS:
+        expected = np.argsort(-(unit @ unit[KEYS.index(key)]), kind="stable")[1:4]
+        found = similar(store, key, k=3, exact=True)
+        assert found["inchikey"].tolist() == [KEYS[place] for place in expected]
+        cosines = [unit[place] @ unit[KEYS.index(key)] for place in expected]
+        assert found["similarity"].tolist() == pytest.approx(cosines, abs=1e-6)
+    assert recall_of_index(store, list(embeddings), k=3) == 1.0
+    with connect() as writable:
+        vectors.publish(writable, KEYS, embeddings[::-1].copy(), MODEL)
+    again = embeddings_of(store)
+    assert again.unit[0] == pytest.approx(unit[-1], abs=1e-6)
+
+
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(0, 2**31))
+def test_the_matrix_ranks_as_a_full_sort_does_with_ties_by_key(n: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    unit = rng.integers(-1, 2, (n, 3)).astype(np.float32)
+    unit[~unit.any(axis=1)] = 1
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    keys = np.array([f"K{place:02d}" for place in range(n)])
+    query = unit[0]
+    cosines = unit @ (query / np.linalg.norm(query))
+    expected = sorted(zip(-cosines, keys, strict=True))[:k]
+    found = EmbeddingMatrix("m", keys, unit, np.ones(n, np.float32)).nearest(query, k)
+    assert [key for key, _ in found] == [str(key) for _, key in expected]
+
+
+@pytest.fixture
+def profiles(small_graph: Path, store) -> Iterator[None]:
+    """Fingerprints, and profiles of two molecules in one morphology space, of one of them in another."""
+    meta = read_meta(store)
+    bits = morgan_bits(smiles_of(KEYS))
+    ids = ["00000000000000a1", "00000000000000a2", "00000000000000a3", "00000000000000a4"]
+    values = np.array([[1, 0, 3], [1, 0.5, 2], [0, 1, np.nan], [-2, 0, 0]], dtype=np.float32)
+    with FeatureStoreWriter(small_graph / "features") as writer:
+        writer.add_binary(NodeType.MOLECULE, FINGERPRINT_SPACE, KEYS, [str(bit) for bit in range(1024)], bits)
+        writer.add(NodeType.MORPHOLOGY, "plate-3", ids, ["a", "b", "c"], values)
+        writer.finish({"graph_hash": meta.content_hash})
+    profile_search.forget()
+    yield
+    profile_search.forget()
+
+
+@pytest.mark.graph
+def test_profiles_are_compared_in_standard_deviations(store, profiles: None) -> None:
+    found = similar(store, ASPIRIN, "morphology", 5)
+    values = np.array([[1, 0, 3], [1, 0.5, 2], [0, 1, np.nan], [-2, 0, 0]])
+    z = np.nan_to_num((values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0))
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    # Aspirin has two profiles (rows 0 and 2): the better pair counts.
+    assert found["inchikey"].tolist() == [SALICYLIC_ACID]
+    assert found["similarity"][0] == pytest.approx(max(unit[0] @ unit[1], unit[2] @ unit[1]), abs=1e-6)
+    assert found["feature_space"].tolist() == ["plate-3"]
+
+
+@pytest.mark.graph
+def test_a_molecule_without_a_profile_is_told_what_to_do(store, profiles: None) -> None:
+    with pytest.raises(InputError, match="has no Morphology profile; or compare by embedding"):
+        similar(store, BENZENE, "morphology")
+    with pytest.raises(InputError, match="has no Expression profile"):
+        similar(store, ASPIRIN, "expression")
+
+
+@pytest.mark.graph
+def test_ranks_are_fused_and_what_cannot_be_compared_is_named(store, profiles: None) -> None:
+    found = fused(store, ASPIRIN, k=3)
+    first = found.iloc[0]
+    assert first["inchikey"] == SALICYLIC_ACID
+    assert first["score"] == pytest.approx(1 / (60 + first["fingerprint"]) + 1 / (60 + first["morphology"]))
+    assert set(found.attrs["left_out"]) == {"embedding", "expression"}
+    with pytest.raises(InputError, match="none of embedding"):
+        fused(store, BENZENE, ["embedding"])
+
+
+def test_fusion_by_hand() -> None:
+    assert fuse([{"a": 1, "b": 2}, {"b": 1}]) == pytest.approx({"a": 1 / 61, "b": 1 / 62 + 1 / 61})

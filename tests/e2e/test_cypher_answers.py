@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from _cypher_docs import DOCUMENT, Query, read_queries
 
 from graphdb.schema import EdgeType, NodeType
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "cypher.md"
-QUERY = re.compile(
-    r"^### (?P<number>\d+)\. (?P<title>.+?)\n(?P<text>.*?)\nColumns: (?P<columns>.+?)\.\n\n"
-    r"```cypher\n(?P<cypher>.*?)```",
-    re.MULTILINE | re.DOTALL,
-)
-
 pytestmark = [pytest.mark.graph, pytest.mark.slow]
-
-
-class Query(NamedTuple):
-    """One section of the page."""
-
-    number: int
-    title: str
-    text: str
-    columns: list[str]
-    cypher: str
-
-
-def read_queries() -> list[Query]:
-    found = QUERY.finditer(DOCUMENT.read_text())
-    return [
-        Query(int(m["number"]), m["title"], m["text"], re.findall(r"`(\w+)`", m["columns"]), m["cypher"]) for m in found
-    ]
 
 
 QUERIES = read_queries()
@@ -45,8 +20,8 @@ def answers(demo_store) -> dict[int, list[dict[str, Any]]]:
     return {query.number: demo_store.read(query.cypher) for query in QUERIES}
 
 
-def test_the_page_has_twenty_queries_and_no_other_block() -> None:
-    assert [query.number for query in QUERIES] == list(range(1, 21))
+def test_the_page_has_forty_queries_and_no_other_block() -> None:
+    assert [query.number for query in QUERIES] == list(range(1, 41))
     assert DOCUMENT.read_text().count("```cypher") == len(QUERIES)
     assert all(len(query.text.split()) >= 5 for query in QUERIES), "a sentence on what it answers"
 
@@ -73,6 +48,12 @@ def test_counts_are_those_of_the_store(answers: dict, demo_store) -> None:
     assert sum(row["molecules"] for row in answers[5]) == nodes[NodeType.MOLECULE]
     assert sum(row["nodes"] for row in answers[7]) == sum(nodes.values())
     assert sum(row["nodes"] * row["degree"] for row in answers[7]) == 2 * sum(edges.values())
+    assert sum(row["edges"] for row in answers[36]) == sum(edges.values())
+    assert {row["node_type"]: row["nodes"] for row in answers[37]} == {
+        str(kind): count for kind, count in nodes.items()
+    }
+    assert all(row["alone"] <= row["nodes"] for row in answers[37])
+    assert sum(row["molecules"] for row in answers[40]) == answers[38][0]["molecules"] == nodes[NodeType.MOLECULE]
     degrees = [row["degree"] for row in answers[7]]
     assert answers[8][0]["edges"] == max(degrees)
 
@@ -89,6 +70,16 @@ def test_textbook_facts_come_out(answers: dict) -> None:
     assert "ibuprofen" in {row["drug"] for row in answers[16]}
     assert all(not set(row["targets"]) & set(row["other_targets"]) for row in answers[17])
     assert "PTGS2" in {row["shared"] for row in answers[20]}
+    assert answers[21][0]["hops"] == len(answers[21][0]["edge_types"])
+    assert all(row["score"] <= 1 for row in answers[23])
+    assert "PDGFRB" in {row["partner"] for row in answers[24]}
+    assert {"drug": "imatinib", "first": "ABL1", "second": "PDGFRB"} in [
+        {**row, "first": min(row["first"], row["second"]), "second": max(row["first"], row["second"])}
+        for row in answers[27]
+    ]
+    assert answers[28][0]["target"] == 1
+    assert all(row["first"] * row["second"] < 0 for row in answers[30])
+    assert answers[34][0]["drug"] == "simvastatin"
 
 
 def test_path_weights_are_products_of_weights(answers: dict, demo_store) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphdb.schema import EdgeType, NodeType
-from queries.paths import NodeId, Step, choose, heaviest_paths
+from queries.relaxation import NodeId, Step, choose, heaviest_paths
 
 EDGE_TYPES = [EdgeType.TARGETS, EdgeType.INTERACTS, EdgeType.SIMILAR_STRUCTURE]
 Edge = tuple[int, int, EdgeType, float]
