@@ -78,10 +78,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure, print, and write the report."""
     rows: list[dict[str, Any]] = []
     for engine in [None] if arguments.uri else arguments.engine or ENGINE_NAMES:
-        with _empty_graph(arguments.uri, engine) as store:
+        with empty_graph(arguments.uri, engine) as store:
             rows += measure(store, arguments.scale)
         if engine == "neo4j":
-            with _empty_graph(None, engine) as store:
+            with empty_graph(None, engine) as store:
                 rows += measure_bulk(store, arguments.scale)
     names = list(dict.fromkeys(row["name"] for row in rows))
     found = list(dict.fromkeys(row["engine"] for row in rows))
@@ -251,7 +251,8 @@ def random_tables(scale: float, seed: int = 0) -> GraphTables:
 
 
 @contextmanager
-def _empty_graph(uri: str | None, engine: EngineName | None) -> Iterator[GraphStore]:
+def empty_graph(uri: str | None, engine: EngineName | None) -> Iterator[GraphStore]:
+    """Yield an empty graph of an engine in a temporary folder, or the one at `uri`, which is emptied again."""
     if uri is not None:
         with connect(uri) as store:
             if read_meta(store) is not None or any(store.node_counts().values()):

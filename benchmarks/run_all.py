@@ -14,6 +14,7 @@ NOT_BENCHMARKS = {
     "__init__",
     "curves",
     "gpu",
+    "graphs",
     "matrices",
     "paper_scale",
     "processes",
