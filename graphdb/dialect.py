@@ -11,6 +11,7 @@ Known differences (each held by a test in ``tests/contract``)
 - A full-text index is Neo4j's alone: ArcadeDB's Cypher makes and asks none. `graphdb.search` compares names there.
 - An index over a list (``chembl_ids``) finds whole lists on both engines; only the full-text index looks inside.
 - A limit of time for a query, sent with its transaction, is kept by Neo4j alone; see `graphdb.timeouts`.
+- A record that another transaction is writing or deleting may be "not found" on ArcadeDB; `GraphStore` tries again.
 - ``shortestPath`` is known to both, ``SHORTEST k`` to Neo4j alone.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import ssl
 import threading
 import time
@@ -47,6 +48,9 @@ RETRY_SECONDS = 10.0
 CONTENTION_SECONDS = 120.0
 FIRST_RETRY_SECONDS = 0.1
 CONTENTION = "Neo.TransientError.Transaction."
+# What the embedded graph says where a reader or writer meets a record that another transaction is just about to write
+# or delete (ArcadeDB issues 951, 3393): an error of the client by its code, but the next try finds the record.
+LOST_RECORD = re.compile(r"Record #\d+:\d+ not found")
 CONNECT_SECONDS = 10.0
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 # What a driver raises beside its own errors: a name that cannot be resolved, a number beyond 64 bits, a type that
@@ -243,16 +247,18 @@ class GraphStore:
         return self._run_now(work, access)
 
     def _run_now(self, work: Callable[[neo4j.ManagedTransaction], Result], access: str) -> Result:
-        until = time.monotonic() + CONTENTION_SECONDS
+        began = time.monotonic()
         uri = self.uri
         try:
             while True:
                 try:
                     return self._try(work, access)
-                except TransientError as error:
-                    # The driver has tried again for RETRY_SECONDS, with longer and longer waits.
-                    if not (error.code or "").startswith(CONTENTION) or time.monotonic() > until:
+                except Neo4jError as error:
+                    if time.monotonic() - began > self._worth_trying(error):
                         raise
+                    if not isinstance(error, TransientError):
+                        # For the others the driver has waited already, longer and longer.
+                        time.sleep(FIRST_RETRY_SECONDS)
         except DRIVER_ERRORS as error:
             if isinstance(error, ServiceUnavailable | SessionExpired | OSError) and self._follow(uri):
                 return self._run_now(work, access)
@@ -260,6 +266,14 @@ class GraphStore:
             if self.folder is not None and disk_is_full(self.folder):
                 raise GraphError(full_disk(self.folder)) from error
             raise translate(error, uri) from error
+
+    def _worth_trying(self, error: Neo4jError) -> float:
+        """Return for how many seconds a transaction that ended with this error is worth another try."""
+        if isinstance(error, TransientError) and (error.code or "").startswith(CONTENTION):
+            return CONTENTION_SECONDS
+        if self.engine == "arcadedb" and LOST_RECORD.search(error.message or ""):
+            return RETRY_SECONDS
+        return -1.0
 
     def _follow(self, left: str) -> bool:
         """Connect anew where the workspace's own server was started again elsewhere; return whether it was.
