@@ -60,7 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--workspace", type=Path, help="folder of the graph (default: $INFOALIGN_WORKSPACE)")
     # The second name is for torchrun, which takes --run for an abbreviation of its own --run-path.
     parser.add_argument("--run", "--name", default="pretrain", metavar="NAME", help="of the run (default: pretrain)")
-    parser.add_argument("--shards", type=Path, help="folder of the walks (default: workspace/shards)")
+    parser.add_argument(
+        "--shards",
+        type=Path,
+        help="folder of the walks (default: shards/ of the workspace, or of the run where those are of other settings)",
+    )
     going_on = parser.add_mutually_exclusive_group()
     going_on.add_argument("--fresh", action="store_true", help="start again, whatever the run has done before")
     going_on.add_argument("--resume", action="store_true", help="go on, and stop if the run has no checkpoint yet")

@@ -205,13 +205,15 @@ def embed_graphs(
     import torch
 
     from learn.batches import to_graph_batch
-    from learn.device import resolve_device
+    from learn.device import resolve_device, warn_of_slow
 
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"precision must be float32 or bfloat16, got {precision!r}")
     if batch_size < 1:
         raise InputError(f"a batch needs at least one molecule, got {batch_size}")
     where = resolve_device(device)
+    if not quiet:
+        warn_of_slow(precision, where)
     encoder = encoder.to(where)
     vectors = np.empty((len(graphs), WIDTH), dtype=np.float32)
     with progress() as bar:

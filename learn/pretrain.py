@@ -32,7 +32,7 @@ from learn.batches import BatchMaker
 from learn.checkpoint import Checkpoint, HeldOut, Position
 from learn.config import TrainConfig
 from learn.curves import Pace, board
-from learn.device import resolve_device
+from learn.device import resolve_device, warn_of_slow
 from learn.holdout import hold_out
 from learn.log import cut_log, plot, read_log
 from learn.loop import StepReport, as_line, build, is_over, steps_in, train
@@ -47,6 +47,7 @@ LOG = "log.jsonl"
 VALIDATION = "validation.jsonl"
 PLOT = "loss.png"
 INITIAL = "initial.pt"
+SHARDS = "shards"
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -70,12 +71,15 @@ def _run(
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU; on a CPU it changes nothing
     folder = _run_folder(workspace, arguments.run)
     first = ranks.rank() == 0
+    if first:
+        warn_of_slow(config.precision, device)
     snapshot = Snapshot.load(workspace.snapshot)
     tasks = [parse_holdout(text) for text in arguments.holdout]
     if not first:  # they find what the first has made
         ranks.wait_for_all()
     excluded, holdout = hold_out(snapshot, tasks, workspace.holdout)
-    reader, held_out = walks_of(arguments.shards or workspace.shards, snapshot, config, excluded, holdout)
+    shared, own = (arguments.shards, None) if arguments.shards else (workspace.shards, folder / SHARDS)
+    reader, held_out = walks_of(shared, snapshot, config, excluded, holdout, own=own)
     if first:
         ranks.wait_for_all()
     features = FeatureStore.open(workspace.features)
@@ -90,7 +94,7 @@ def _run(
     simulated = tuple(sorted({space.name for space in features.spaces() if space.simulated}))
 
     if arguments.fresh and first:
-        shutil.rmtree(folder, ignore_errors=True)
+        _begin_again(folder)
     ranks.wait_for_all()
     new = _new_checkpoint(config, maker, snapshot, holdout, simulated)
     start = _resumed(folder / CHECKPOINT, new)
@@ -130,6 +134,15 @@ def _run_folder(workspace: Workspace, name: str) -> Path:
     folder = workspace.runs / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _begin_again(folder: Path) -> None:
+    """Empty a run's folder but for its walks, which are open by now."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.name.startswith(SHARDS):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink()
 
 
 def _new_checkpoint(

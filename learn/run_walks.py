@@ -1,4 +1,4 @@
-"""The walks that a run reads: made once, and made again where others are there."""
+"""The walks that a run reads: made once; where others are there, made in the run's own folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ Numbers = npt.NDArray[np.int64]
 
 
 def walks_of(
-    folder: Path, snapshot: Snapshot, config: TrainConfig, excluded: Numbers, holdout: Sequence[HeldOut]
+    folder: Path,
+    snapshot: Snapshot,
+    config: TrainConfig,
+    excluded: Numbers,
+    holdout: Sequence[HeldOut],
+    *,
+    own: Path | None = None,
 ) -> tuple[shards.ShardReader, shards.ShardReader | None]:
     """Return the walks to train on and those to measure the loss on (None where the settings hold no molecules out).
 
@@ -33,6 +39,9 @@ def walks_of(
     ----------
     folder
         Of the former; the latter are beside it, in the folder of its name with ``-validation``.
+    own
+        Folder to walk in where the walks in `folder` are of other settings, perhaps those that another run is reading
+        just now; None: walk again in `folder`.
     snapshot
         The graph.
     config
@@ -58,13 +67,14 @@ def walks_of(
     molecules = recipe.starts(snapshot)
     unseen = molecules[chosen(snapshot.keys[molecules], config.validation, config.seed)]
     left_out = np.union1d(excluded, unseen)
-    reader = _made(folder, snapshot, starts, walks, config.stored_epochs, left_out, record)
+    reader = _made(folder, snapshot, starts, walks, config.stored_epochs, left_out, record, own)
     if not config.validation:
         return reader, None
     if len(validation) < SMALLEST_BATCH:
         raise InputError(f"validation {config.validation} leaves {len(validation)} molecules to measure the loss on")
     measured = folder.with_name(folder.name + "-validation")
-    return reader, _made(measured, snapshot, validation, walks, 1, excluded, record)
+    own = None if own is None else own.with_name(own.name + "-validation")
+    return reader, _made(measured, snapshot, validation, walks, 1, excluded, record, own)
 
 
 def _made(
@@ -75,6 +85,7 @@ def _made(
     epochs: int,
     excluded: Numbers,
     record: dict[str, Any],
+    own: Path | None,
 ) -> shards.ShardReader:
     try:
         reader = shards.ShardReader(folder, snapshot)
@@ -85,6 +96,8 @@ def _made(
             and np.array_equal(np.unique(reader.read(0).starts), starts)
         ):
             return reader
+        if own is not None:
+            return _made(own, snapshot, starts, walks, epochs, excluded, record, None)
         note(f"{folder}: walks of other settings; walking again")
     except ArtefactError as error:
         note(f"{error}; walking now")

@@ -181,18 +181,43 @@ def test_held_out_molecules_are_on_no_walk_and_recorded(workspace: Workspace, tm
         assert not np.isin(nodes, reader.read(epoch).nodes).any()
 
 
-def test_walks_that_are_there_are_used_and_others_are_replaced(workspace: Workspace) -> None:
+def test_walks_that_are_there_are_used_and_others_left_to_their_run(workspace: Workspace) -> None:
     snapshot = Snapshot.load(workspace.snapshot)
     starts = snapshot.nodes(NodeType.MOLECULE)
     shards.write(workspace.shards, snapshot, starts, WalkConfig(), epochs=2)
     created = read_json(workspace.shards / "manifest.json")
     train(workspace, "--max-minutes", "0")
     assert read_json(workspace.shards / "manifest.json") == created
-    train(workspace, "--max-minutes", "0", "--run", "other", "--walk-length", "3")
-    assert shards.ShardReader(workspace.shards).config.length == 3
-    # What another run left there changes nothing: the first one walks its own walks again.
+    # Other settings: another run may be reading the walks that are there, so they stay.
+    other = train(workspace, "--max-minutes", "0", "--run", "other", "--walk-length", "3", "--validation", "0.2")
+    assert read_json(workspace.shards / "manifest.json") == created
+    assert shards.ShardReader(other / "shards").config.length == 3
+    assert shards.ShardReader(workspace.root / "shards-validation").config.length == 3
+    own = read_json(other / "shards" / "manifest.json")
+    (other / "loss.png").touch()
+    again = ("--run", "other", "--walk-length", "3", "--validation", "0.2", "--fresh", "--max-minutes", "0")
+    train(workspace, *again)
+    assert read_json(other / "shards" / "manifest.json") == own, "--fresh walks again"
     train(workspace)
-    assert shards.ShardReader(workspace.shards).config == WalkConfig()
+    assert read_json(workspace.shards / "manifest.json") == created
+
+
+def test_folder_of_walks_that_is_named_is_walked_in(workspace: Workspace, tmp_path: Path) -> None:
+    named = ("--shards", str(tmp_path / "named"), "--max-minutes", "0")
+    train(workspace, *named)
+    assert shards.ShardReader(tmp_path / "named").config == WalkConfig()
+    train(workspace, *named, "--walk-length", "3", "--run", "other")
+    assert shards.ShardReader(tmp_path / "named").config.length == 3
+    assert not workspace.shards.exists()
+
+
+@pytest.mark.parametrize(("able", "said"), [(False, True), (True, False)])
+def test_bfloat16_without_instructions_for_it_is_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], able: bool, said: bool
+) -> None:
+    monkeypatch.setattr("learn.device._knows_bfloat16", lambda: able)
+    train(workspace, "--max-minutes", "0", "--precision", "bfloat16")
+    assert ("no instructions for bfloat16" in capsys.readouterr().err) is said
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_batch(
