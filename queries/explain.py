@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ import pandas as pd
 
 from graphdb.console import run
 from graphdb.errors import InputError
+from graphdb.holdout import BLOCK, key_file, read_blocks
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.store import GraphStore
@@ -34,6 +35,9 @@ from queries.graph import opened
 from queries.output import add_form_arguments, emit
 from queries.profile_search import features_of
 from queries.similar import Query, find_query
+
+if TYPE_CHECKING:
+    from learn.checkpoint import Checkpoint
 
 WALKS = 200
 TOP = 15
@@ -64,6 +68,8 @@ class Explanation(Answer):
         Length of the sum of all gradients.
     simulated
         Feature spaces that no instrument measured.
+    held_out
+        Data sets for which the molecule was held out of pretraining: what pulls it taught the encoder nothing.
     """
 
     query: Query
@@ -73,6 +79,7 @@ class Explanation(Answer):
     sampled: int
     net: float
     simulated: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
     top: int = TOP
 
     @property
@@ -101,8 +108,12 @@ class Explanation(Answer):
         return {**super().as_json(), **rows}
 
     def warnings(self) -> Sequence[str]:
-        """Return which spaces are simulated."""
-        return [f"SIMULATED, not measured: {', '.join(self.simulated)}"] if self.simulated else ()
+        """Return which spaces are simulated, and whether the encoder ever walked from the molecule."""
+        found = [f"SIMULATED, not measured: {', '.join(self.simulated)}"] if self.simulated else []
+        if self.held_out:
+            data_sets = ", ".join(self.held_out)
+            found.append(f"held out of pretraining for {data_sets}: the encoder was taught along none of these walks")
+        return found
 
 
 def explain(
@@ -117,7 +128,8 @@ def explain(
     key
         A molecule of the graph, as `queries.similar.similar` takes it.
     walks
-        How many walks are sampled, with the settings that the model was trained with.
+        How many walks are sampled, with the settings that the model was trained with. As in training, none touches a
+        molecule that was held out of it, unless `key` is one itself.
     top
         Nodes and walks that are shown.
     seed
@@ -147,10 +159,14 @@ def explain(
     features = features_of(store)
     model = load(checkpoint or newest_checkpoint(workspace))
     settings = model.config.walks
-    taken = sample(snapshot, start, replace(settings, walks_per_node=walks, seed=seed))
-    molecules = np.flatnonzero(snapshot.node_type == NodeType.MOLECULE.code)
+    held_out = held_out_of(model, snapshot, workspace.holdout)
+    unseen = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *held_out.values()]))
+    trained = snapshot.without(unseen) if len(unseen) else snapshot
+    own = [name for name, nodes in held_out.items() if start[0] in nodes]
+    taken = sample(snapshot if own else trained, start, replace(settings, walks_per_node=walks, seed=seed))
+    molecules = np.setdiff1d(snapshot.nodes(NodeType.MOLECULE), unseen)
     others = np.random.default_rng(seed).choice(molecules, REFERENCE).astype(np.int32)
-    reference = sample(snapshot, others, replace(settings, walks_per_node=1, seed=seed))
+    reference = sample(trained, others, replace(settings, walks_per_node=1, seed=seed))
     found = attribute(model, encode([query.smiles], model.as_trained())[0], features, snapshot, taken, reference)
     distinct, times = _distinct(taken)
     explained = positions_of(store, snapshot, distinct, features.spaces(), settings.edge_types or tuple(EdgeType))
@@ -165,6 +181,7 @@ def explain(
         walks,
         found.net,
         tuple(sorted(spaces & simulated)),
+        tuple(own),
         top,
     )
 
@@ -175,6 +192,19 @@ def walk_start(snapshot: Snapshot, query: Query) -> npt.NDArray[np.int32]:
     if not len(found):
         raise InputError(f"{query.name!r} is not in the workspace's snapshot; walks begin at molecules of the graph")
     return found[:1].astype(np.int32)
+
+
+def held_out_of(model: Checkpoint, snapshot: Snapshot, folder: Path) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the molecule nodes that a model's pretraining left out, by data set; `folder`: of the key files.
+
+    A data set whose key file is not there (a model from another workspace) is passed over.
+    """
+    molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
+    blocks = np.array([key[:BLOCK] for key in snapshot.keys[molecules].tolist()], dtype=str)
+    files = {item.name: key_file(folder, item.sha256) for item in model.holdout}
+    return {
+        name: molecules[np.isin(blocks, sorted(read_blocks(file)))] for name, file in files.items() if file.is_file()
+    }
 
 
 def _distinct(walks: Walks) -> tuple[Walks, npt.NDArray[np.int64]]:

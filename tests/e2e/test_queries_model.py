@@ -38,6 +38,23 @@ def test_the_target_of_a_statin_is_among_what_pulls_its_embedding(pretrained: Co
     assert again == found
 
 
+def test_a_held_out_molecule_is_told_and_on_no_walk_of_another(pretrained: Commands, tmp_path: Path) -> None:
+    held = tmp_path / "held.csv"
+    card = json.loads(pretrained.run("queries.card", "simvastatin", "--json").stdout)
+    smiles = next(row["value"] for row in card["facts"] if row["what"] == "SMILES")
+    held.write_text(f"smiles\n{smiles}\n")
+    settings = ("--quick", "--epochs", "1", "--layers", "1", "--run", "held", "--holdout", f"mine={held}")
+    pretrained.run("learn.pretrain", *settings)
+    words = ("--checkpoint", str(pretrained.workspace / "runs" / "held" / "checkpoint.pt"), "--walks", "100", "--json")
+    found = json.loads(pretrained.run("queries.explain", "simvastatin", *words).stdout)
+    assert [line for line in found["warnings"] if line.startswith("held out of pretraining for mine")]
+    assert found["walks"]
+    other = json.loads(pretrained.run("queries.explain", "lovastatin", *words).stdout)
+    assert not [line for line in other["warnings"] if "held out" in line]
+    assert other["walks"]
+    assert "simvastatin" not in {row["name"] for row in other["nodes"]}
+
+
 def test_what_is_no_molecule_of_the_graph_has_no_walks(pretrained: Commands) -> None:
     assert "walks begin at molecules" in pretrained.run("queries.explain", "CCCCCCCCCC", status=1).stderr
     assert "at least one walk" in pretrained.run("queries.explain", "simvastatin", "--walks", "0", status=1).stderr
