@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,7 @@ class Commands:
 
     def kill_when(self, *command: str, seen: Callable[[], bool], timeout: float = 300) -> None:
         """Start a command and ``kill -9`` it as soon as `seen` says so."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=self.environment,
-            cwd=PROJECT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self._started(*command)
         try:
             waited = 0.0
             while not seen():
@@ -66,13 +60,7 @@ class Commands:
 
     def kill_after(self, seconds: float, *command: str) -> bool:
         """Start a command and ``kill -9`` it after some seconds; return whether it was still running then."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=self.environment,
-            cwd=PROJECT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self._started(*command)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -81,6 +69,15 @@ class Commands:
             process.kill()
             process.wait()
         return False
+
+    def _started(self, *command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=self.environment,
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def stop(self) -> None:
         subprocess.run(
