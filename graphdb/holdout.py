@@ -10,13 +10,18 @@ and ``learn.pretrain`` keep the molecules out of the walks; they stay in the gra
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from graphdb.errors import ArtefactError, InputError
 from graphdb.files import read_json, write_json
+from graphdb.schema import NodeType
+from graphdb.snapshot import Snapshot
 
 BLOCK = 14
 FILE = "assays.csv.gz"
@@ -112,3 +117,10 @@ def lists_with(folder: Path, inchikey: str) -> list[str]:
     """Return the names of the data sets for which a molecule is held out."""
     block = inchikey[:BLOCK]
     return [item.name for item in read_certificate(folder) if block in read_blocks(key_file(folder, item.sha256))]
+
+
+def molecules_with(snapshot: Snapshot, blocks: Collection[str]) -> npt.NDArray[np.int64]:
+    """Return the molecule nodes (k,), ascending, whose InChIKey begins with one of some first blocks."""
+    molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
+    found = [key[:BLOCK] in blocks for key in snapshot.keys[molecules].tolist()]
+    return molecules[np.array(found, dtype=np.bool_)]

@@ -20,8 +20,7 @@ import numpy.typing as npt
 
 from graphdb.errors import InputError
 from graphdb.files import sha256
-from graphdb.holdout import BLOCK, key_file, read_blocks, read_certificate
-from graphdb.schema import NodeType
+from graphdb.holdout import key_file, molecules_with, read_blocks, read_certificate
 from graphdb.snapshot import Snapshot
 from learn.checkpoint import HeldOut
 
@@ -75,14 +74,12 @@ def hold_out(
     nodes, records
         (k,) the molecule nodes to leave out, ascending; what is to be recorded of each data set, by name.
     """
-    molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
-    blocks = np.array([key[:BLOCK] for key in snapshot.keys[molecules]], dtype=str)
     lists = {(item.name, item.sha256): key_file(folder, item.sha256) for item in read_certificate(folder)}
     lists |= {(name, sha256(path)): keys_of(path, folder) for name, path in tasks}
     left_out: set[int] = set()
     records = []
     for (name, digest), keys in sorted(lists.items()):
-        found = molecules[np.isin(blocks, sorted(read_blocks(keys)))]
+        found = molecules_with(snapshot, read_blocks(keys))
         left_out.update(found.tolist())
         records.append(HeldOut(name, digest, len(found)))
     return np.array(sorted(left_out), dtype=np.int64), tuple(records)

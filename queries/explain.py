@@ -21,7 +21,7 @@ import pandas as pd
 
 from graphdb.console import run
 from graphdb.errors import InputError
-from graphdb.holdout import BLOCK, key_file, read_blocks
+from graphdb.holdout import key_file, molecules_with, read_blocks
 from graphdb.schema import EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.store import GraphStore
@@ -199,12 +199,8 @@ def held_out_of(model: Checkpoint, snapshot: Snapshot, folder: Path) -> dict[str
 
     A data set whose key file is not there (a model from another workspace) is passed over.
     """
-    molecules = np.asarray(snapshot.nodes(NodeType.MOLECULE), dtype=np.int64)
-    blocks = np.array([key[:BLOCK] for key in snapshot.keys[molecules].tolist()], dtype=str)
     files = {item.name: key_file(folder, item.sha256) for item in model.holdout}
-    return {
-        name: molecules[np.isin(blocks, sorted(read_blocks(file)))] for name, file in files.items() if file.is_file()
-    }
+    return {name: molecules_with(snapshot, read_blocks(file)) for name, file in files.items() if file.is_file()}
 
 
 def _distinct(walks: Walks) -> tuple[Walks, npt.NDArray[np.int64]]:

@@ -16,7 +16,7 @@ from graphdb.console import note, print_table, say
 from graphdb.errors import ArtefactError, InputError
 from graphdb.feature_space import FeatureSpace
 from graphdb.feature_store import FeatureStore
-from graphdb.holdout import key_file, read_blocks, read_certificate
+from graphdb.holdout import key_file, molecules_with, read_blocks, read_certificate
 from graphdb.schema import EDGES, NODES, EdgeType, NodeType
 from graphdb.snapshot import Snapshot
 from graphdb.walks.config import WalkConfig, Walks
@@ -197,8 +197,7 @@ def _rows(positions: Sequence[Position]) -> list[list[Any]]:
 def _held_out(snapshot: Snapshot, folder: Path) -> Any:
     """Return the molecules that the certificate holds out, as node numbers."""
     blocks = {block for item in read_certificate(folder) for block in read_blocks(key_file(folder, item.sha256))}
-    molecules = snapshot.nodes(NodeType.MOLECULE)
-    return molecules[[key.split("-", 1)[0] in blocks for key in snapshot.keys[molecules].tolist()]]
+    return molecules_with(snapshot, blocks)
 
 
 def _names(store: GraphStore, snapshot: Snapshot, nodes: Any) -> dict[int, str]:
