@@ -5,7 +5,16 @@ from __future__ import annotations
 from learn.baselines.boosting import Boosting
 from learn.baselines.extra_trees import ExtraTrees
 from learn.baselines.kernel_ridge import TanimotoRidge
+from learn.baselines.label_propagation import LabelPropagation
 from learn.baselines.multitask import MultitaskNetwork
 from learn.baselines.random_forest import RandomForest, fingerprints
 
-__all__ = ["Boosting", "ExtraTrees", "MultitaskNetwork", "RandomForest", "TanimotoRidge", "fingerprints"]
+__all__ = [
+    "Boosting",
+    "ExtraTrees",
+    "LabelPropagation",
+    "MultitaskNetwork",
+    "RandomForest",
+    "TanimotoRidge",
+    "fingerprints",
+]

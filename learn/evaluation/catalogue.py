@@ -23,6 +23,7 @@ from learn.evaluation.cells import Predictions
 from learn.evaluation.encoders import systems_of
 from learn.evaluation.problem import Problem
 from learn.evaluation.profiles import profile_systems
+from learn.evaluation.propagation import CONTEXT, STRUCTURES, propagation_systems
 from learn.evaluation.system import System, by_seed
 from learn.finetune import untrained
 from learn.head import HeadConfig
@@ -31,7 +32,7 @@ FOREST, FP_MLP, FP_GP = "Morgan FP + RF", "Morgan FP + MLP", "Morgan FP + GP"
 LIGHTGBM, EXTRA_TREES = "LightGBM, descriptors + counts", "ExtraTrees, descriptors + counts"
 LIGHTGBM_MORE = "LightGBM, pairs and torsions too"
 RIDGE, MULTITASK = "Tanimoto kernel ridge", "multi-task network"
-MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, RIDGE, MULTITASK)
+MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, RIDGE, MULTITASK, STRUCTURES, CONTEXT)
 """What our predictor is blended of: systems that never look at the validation set."""
 
 _LONG = {"toxcast": "617 tasks: an hour and more on two cores; name it in --systems"}
@@ -115,7 +116,7 @@ def catalogue(checkpoints: Sequence[Checkpoint], workspace: Path | None = None) 
 
     Those of the first encoder stand there untrained too. Two encoders of one objective are told by a number.
     """
-    found = structure_systems()
+    found = structure_systems() + propagation_systems(workspace)
     if workspace is not None:
         found += profile_systems(workspace)
     for place, model in enumerate(checkpoints):
@@ -151,7 +152,7 @@ def prepare(wanted: Sequence[tuple[Problem, Sequence[System]]], checkpoints: Seq
             for each in (model, untrained(model)) if place == 0 else (model,):
                 if each.model_hash in hashes:
                     problem.embeddings(each)
-        if any(system.group == "profile" for system in systems):
+        if any(system.group == "profile" or system.name == CONTEXT for system in systems):
             problem.blocks()
         if any("fine-tuned" in system.name for system in systems):
             for model in checkpoints:

@@ -81,13 +81,14 @@ def by_seed(make: Callable[[Problem, int], Model]) -> Compute:
             began = time.monotonic()
             model = make(problem, seed)
             model.fit(train, labels)
-            found.append(_predictions(problem, model.predict(valid), model.predict(test), time.monotonic() - began))
+            found.append(predictions(problem, model.predict(valid), model.predict(test), time.monotonic() - began))
         return found
 
     return compute
 
 
-def _predictions(problem: Problem, valid: Floats, test: Floats, seconds: float) -> Predictions:
+def predictions(problem: Problem, valid: Floats, test: Floats, seconds: float) -> Predictions:
+    """Return the answers of a model as a cell; a refitted one has seen the validation set, and says nothing of it."""
     if problem.fitted != "train":
         valid = np.full_like(valid, np.nan)
     return Predictions(valid.astype(np.float32), test.astype(np.float32), seconds)
