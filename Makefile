@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 # The installer, at the version that the lock file names.
 UV_VERSION := $(shell sed -n "s/^uv==\([0-9.]*\).*/\1/p" requirements.lock)
 PYTEST_ARGS ?=
+# Processes that share the tests, a file each at a time, with a thread each; the slow files come first by name.
+WORKERS ?= 2
 
 .PHONY: setup demo test bench lint format lock clean help
 
@@ -34,7 +36,7 @@ demo: setup
 	$(BIN)/python -m queries.demo
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

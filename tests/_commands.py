@@ -23,7 +23,7 @@ class Commands:
     def environment(self) -> Mapping[str, str]:
         hidden = {name for name in os.environ if name.startswith("NEO4J_")}
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
-        return {**kept, "INFOALIGN_WORKSPACE": str(self.workspace), "INFOALIGN_HEAP": "1g", "OMP_NUM_THREADS": "2"}
+        return {"OMP_NUM_THREADS": "2", **kept, "INFOALIGN_WORKSPACE": str(self.workspace), "INFOALIGN_HEAP": "1g"}
 
     def run(self, *command: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(

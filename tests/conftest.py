@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,27 @@ from graphdb.store import GraphStore
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+
+# Fixtures that take minutes: the files that use one are run by one worker, so that it is made once.
+SHARED_FIXTURES = ("real_commands",)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell pytest-xdist's ``--dist loadgroup`` what stays together: a file; files that share a slow fixture.
+
+    So do all tests of the engines where they run on a server that somebody named: it has one graph for all of them.
+    """
+    shared: dict[Path, str] = {}
+    for item in items:
+        used = [name for name in SHARED_FIXTURES if name in getattr(item, "fixturenames", ())]
+        if used:
+            shared[item.path] = used[0]
+        elif "INFOALIGN_TEST_NEO4J_URI" in os.environ and item.path.parent.name == "contract":
+            shared[item.path] = "contract"
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))
 
 
 @pytest.fixture(scope="session")
