@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch_geometric.nn import global_mean_pool
 
 from learn.batches import Batch, BatchMaker
 from learn.config import TrainConfig
-from learn.encoder import Encoder, GraphEncoder
+from learn.encoder import Encoder, GraphEncoder, sums
 from learn.graph_batch import GraphBatch
 from learn.objectives.base import Loss, Objective, Recipe, nothing, nowhere
 from learn.objectives.subgraphs import hops, induced, random_atoms
@@ -73,7 +72,8 @@ class ContextPred(Objective):
             return Loss(zero, {"own": zero, "exchanged": zero})
         centres = F.normalize(encoder.graph_encoder.atoms(found.neighbourhoods)[found.centres].float(), dim=1)
         anchors = self.context.atoms(found.contexts)[found.anchors].float()
-        contexts = global_mean_pool(anchors, found.contexts.batch[found.anchors], found.contexts.size)
+        # Of the anchors' mean only the direction counts, and their sum has it.
+        contexts = sums(anchors, found.contexts.batch[found.anchors], found.contexts.size)
         contexts = F.normalize(contexts, dim=1) / self.temperature
         own, exchanged = (centres * contexts).sum(1), (centres * contexts.roll(1, 0)).sum(1)
         of_own, of_exchanged = F.softplus(-own).mean(), F.softplus(exchanged).mean()

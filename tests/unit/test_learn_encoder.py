@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import nullcontext
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
+from _commands import PROJECT
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,8 +19,9 @@ from graphdb.molecule_graphs import ATOM_FEATURE_SIZES, BOND_FEATURE_SIZES, Mole
 from graphdb.schema import NodeType
 from learn.batches import to_graph_batch
 from learn.decoders import Decoders, DecoderSpec
-from learn.encoder import Encoder
+from learn.encoder import Encoder, GINConv
 from learn.graph_batch import GraphBatch
+from learn.kernels import functions
 
 CPU = torch.device("cpu")
 
@@ -94,6 +101,28 @@ def test_an_embedding_depends_on_its_molecule_alone_and_not_on_the_order_of_atom
         place = torch.argsort(order)
         turned = GraphBatch(alone.x[order], place[alone.edge_index], alone.edge_attr, alone.batch, 1)
         torch.testing.assert_close(encoder.embed(turned)[0], together[row], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_layer_is_pytorch_geometrics(plain: bool) -> None:
+    from torch_geometric.nn import GINEConv
+
+    encoder = shaken(Encoder(layers=1, dropout=0.0))
+    layer = cast(GINConv, encoder.graph_encoder.convs[0])
+    graphs = to_graph_batch(molecules(), CPU)
+    x = torch.randn(len(graphs.x), 300, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad(), functions.plain_path() if plain else nullcontext():
+        theirs = GINEConv(layer.mlp, eps=layer.eps.item())(x, graphs.edge_index, layer.bond_encoder(graphs.edge_attr))
+        torch.testing.assert_close(layer(x, graphs), theirs)
+
+
+@pytest.mark.parametrize("module", ["learn.encode", "learn.pretrain", "queries.similar", "queries.explorer"])
+def test_embedding_imports_no_pytorch_geometric(module: str) -> None:
+    """It brings compilers and language models with it, and takes seconds: every command would wait for it."""
+    heavy = ("torch_geometric", "transformers")
+    code = f"import sys, learn.encode, {module}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_embedding_tables_do_what_embeddings_with_a_largest_norm_do() -> None:
