@@ -30,7 +30,7 @@ pytestmark = pytest.mark.graph
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 250
-KILLS = 6
+KILLS = {"embedded": 6, "neo4j": 2}
 # Writes molecules in batches and says after each that was acknowledged how many there are; goes on where it is told to.
 LOAD = """
 import sys, graphdb, graphdb.store
@@ -137,14 +137,14 @@ def test_an_open_connection_follows_the_server_to_another_port(own_engine):
 
 
 def test_acknowledged_batches_survive_the_death_of_the_server(own_engine, random_graph):
-    """Six times: the server is killed in the middle of a load, started again, and the load goes on."""
+    """Time and again the server is killed in the middle of a load, started again, and the load goes on."""
     workspace = Workspace.default()
     total = 40_000
     tables = random_graph(total, 5_000)
     rng = random.Random(own_engine)
     acknowledged = 0
     port = free_ports(1)[0] if own_engine == "neo4j" else None
-    for _ in range(KILLS):
+    for _ in range(KILLS[own_engine]):
         server = engines.start(workspace, own_engine, port=port).server
         load = subprocess.Popen(
             [sys.executable, "-c", LOAD, str(acknowledged), str(total), str(BATCH)],
