@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _commands import Commands
@@ -16,25 +18,30 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
-# Fixtures that take minutes: the files that use one are run by one worker, so that it is made once.
-SHARED_FIXTURES = ("real_commands",)
+# A fixture that takes minutes: the files that use it are run by one worker, so that it is made once.
+SHARED_FIXTURE = "real_commands"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell pytest-xdist's ``--dist loadgroup`` what stays together: a file; files that share a slow fixture.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tell pytest-xdist what stays together: a file; files that share a slow fixture.
 
     So do all tests of the engines where they run on a server that somebody named: it has one graph for all of them.
     """
-    shared: dict[Path, str] = {}
-    for item in items:
-        used = [name for name in SHARED_FIXTURES if name in getattr(item, "fixturenames", ())]
-        if used:
-            shared[item.path] = used[0]
-        elif "INFOALIGN_TEST_NEO4J_URI" in os.environ and item.path.parent.name == "contract":
-            shared[item.path] = "contract"
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(shared.get(item.path, item.path.stem)))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _scope(nodeid.split("::", 1)[0])
+
+    return Together(config, log)
+
+
+@cache
+def _scope(file: str) -> str:
+    if "INFOALIGN_TEST_NEO4J_URI" in os.environ and "contract" in Path(file).parts:
+        return "contract"
+    return SHARED_FIXTURE if SHARED_FIXTURE in (PROJECT / file).read_text(encoding="utf-8") else file
 
 
 @pytest.fixture(scope="session")
