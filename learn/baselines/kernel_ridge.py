@@ -48,8 +48,7 @@ class TanimotoRidge:
         """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""
         self._smiles = list(smiles)
         known = ~np.isnan(labels)
-        sums = np.where(known, labels, 0).sum(axis=0)
-        self._mean = np.divide(sums, known.sum(axis=0), out=np.full(labels.shape[1], np.nan), where=known.any(axis=0))
+        self._mean = task_means(labels)
         y = np.where(known, labels - self._mean, 0).astype(np.float32)
         kernel = tanimoto(self._smiles, self._smiles, self.cache)
         self.ridge = self._chosen(kernel, y, known, labels)
@@ -63,9 +62,7 @@ class TanimotoRidge:
 
     def _chosen(self, kernel: Floats, y: Floats, known: npt.NDArray[np.bool_], labels: Floats) -> float:
         """Return the ridge with the best score on left-out folds; folds are columns of one system like tasks are."""
-        tasks = np.argsort(-known.sum(axis=0), kind="stable")[:CHOSEN_BY]
-        # Neighbours in a file are often analogues: contiguous folds keep them together, as scaffolds do.
-        fold = np.arange(len(y)) * FOLDS // len(y)
+        tasks, fold = folds_of(known)
         kept = np.concatenate([known[:, tasks] & (fold != each)[:, None] for each in range(FOLDS)], axis=1)
         targets = np.tile(y[:, tasks], FOLDS)
         best, chosen = float("nan"), RIDGES[len(RIDGES) // 2]
@@ -79,6 +76,20 @@ class TanimotoRidge:
             if np.isnan(best) or better(self.metric, found, best):
                 best, chosen = found, ridge
         return chosen
+
+
+def task_means(labels: Floats) -> npt.NDArray[np.float64]:
+    """Return the mean of each task's labels, (t,), of labels (n, t); NaN where it has none."""
+    known = ~np.isnan(labels)
+    sums = np.where(known, labels, 0).sum(axis=0, dtype=np.float64)
+    return np.asarray(np.divide(sums, known.sum(axis=0), out=np.full(labels.shape[1], np.nan), where=known.any(axis=0)))
+
+
+def folds_of(known: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return by which tasks settings are chosen, and the fold of each of n molecules, (n,): of known labels (n, t)."""
+    tasks = np.argsort(-known.sum(axis=0), kind="stable")[:CHOSEN_BY]
+    # Neighbours in a file are often analogues: contiguous folds keep them together, as scaffolds do.
+    return tasks, np.arange(len(known)) * FOLDS // len(known)
 
 
 def tanimoto(one: Sequence[str], other: Sequence[str], cache: Path | None = None) -> npt.NDArray[np.float32]:

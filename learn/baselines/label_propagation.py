@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from learn.baselines.kernel_ridge import tanimoto
+from learn.baselines.kernel_ridge import FOLDS, folds_of, tanimoto, task_means
 from learn.metrics import better, score
 from learn.tasks.task import Kind, Metric
 
@@ -25,8 +25,6 @@ Floats = npt.NDArray[np.floating]
 
 NEAREST = 30
 """Training molecules to which a molecule is joined by structure."""
-FOLDS, CHOSEN_BY = 4, 48
-"""Folds of the cross-validation, and of how many tasks at most it is the mean (those with most labels)."""
 STEPS = 30
 """Steps of the spread; after them less than a hundredth of it is missing, whatever of `ALPHAS` is chosen."""
 ALPHAS = (0.3, 0.6, 0.85)
@@ -89,8 +87,7 @@ class LabelPropagation:
         """
         self._smiles = list(smiles)
         known = ~np.isnan(labels)
-        sums = np.where(known, labels, 0).sum(axis=0)
-        self._mean = np.divide(sums, known.sum(axis=0), out=np.full(labels.shape[1], np.nan), where=known.any(axis=0))
+        self._mean = task_means(labels)
         evidence = np.stack([np.where(known, labels - self._mean, 0), known], axis=2).astype(np.float32)
         similar = tanimoto(self._smiles, self._smiles, self.cache)
         np.fill_diagonal(similar, 0)
@@ -112,9 +109,7 @@ class LabelPropagation:
         context: sparse.csr_array | None,
     ) -> Spread:
         """Return the settings with the best score on left-out folds, which are read like new molecules."""
-        tasks = np.argsort(-evidence[:, :, 1].sum(axis=0), kind="stable")[:CHOSEN_BY]
-        # Neighbours in a file are often analogues: contiguous folds keep them together, as scaffolds do.
-        fold = np.arange(len(labels)) * FOLDS // len(labels)
+        tasks, fold = folds_of(~np.isnan(labels))
         grid = [each for each in GRID if context is not None or not each.context]
         left = np.empty((len(grid), len(labels), len(tasks)))
         for one in range(FOLDS):
