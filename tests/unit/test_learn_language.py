@@ -77,7 +77,7 @@ def test_another_process_embeds_from_the_saved_checkpoint_what_this_one_does(tmp
         found, here = np.load(file.with_suffix(".npy")), encode(asked, model, device="cpu")
         assert here.shape == (4, 300)
         assert here.dtype == np.float32
-        np.testing.assert_allclose(found, here, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found, here, rtol=1e-4, atol=1e-5)
         assert np.isnan(here[2]).all()
         np.testing.assert_array_equal(here[0], here[1])
         assert np.abs(here[0] - here[3]).max() > 1e-3
@@ -89,7 +89,7 @@ def test_packed_molecules_are_embedded_by_their_smiles(objective: str, tmp_path:
     bare = molecule_graphs(inchikeys(len(SMILES), rng), (2, 5), rng)
     vectors = embedder(model, Options("cpu"))(bare.with_smiles(SMILES))
     np.testing.assert_array_equal(vectors, embed(model, SMILES, device="cpu"))
-    np.testing.assert_allclose(vectors[::-1], embed(model, SMILES[::-1], device="cpu"), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(vectors[::-1], embed(model, SMILES[::-1], device="cpu"), rtol=1e-4, atol=1e-5)
     assert embed(model, [], device="cpu").shape == (0, 300)
     assert encode(["C("], model, device="cpu").shape == (1, 300)
     with pytest.raises(ArtefactError, match="has no trained graph encoder"):
