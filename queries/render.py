@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ PIPE_WIDTH = 200
 """Characters of a line where the output goes to a file or another program."""
 LONG_LIST = 20
 """A list with more items than this (an embedding has 300) is only counted in a table."""
+WIDEST = 60
+"""Characters of a line of a cell where a table has several columns; longer texts (systematic names) take more lines."""
 
 
 def print_table(title: str, table: pd.DataFrame, *, limit: int | None = None) -> None:
@@ -36,7 +38,9 @@ def print_table(title: str, table: pd.DataFrame, *, limit: int | None = None) ->
     for position, column in enumerate(table.columns):
         cells = [row[position] for row in rows if row[position] is not None]
         numeric = bool(cells) and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells)
-        shown.add_column(Text(str(column)), justify="right" if numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        widest = WIDEST if len(table.columns) > 1 else None
+        shown.add_column(Text(str(column)), justify=justify, overflow="fold", max_width=widest)
     for row in rows:
         shown.add_row(*(Text(cell_text(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(shown)

@@ -13,6 +13,8 @@ from queries.relaxation import NodeId, Step
 
 MOST_TRIED = 1000
 """Paths that are looked at, at most."""
+EDGE = 1e-9
+"""What an edge adds to the length of a path, so that of equally heavy ones those of fewer edges lead."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def graph_of(steps: Sequence[Step]) -> nx.Graph:
         known = graph.get_edge_data(step.origin, step.neighbour)
         if known is None or (-step.weight, step.edge_type) < (-known["step"].weight, known["step"].edge_type):
             # Where a weight is 0 a path over it is worth nothing, but there.
-            length = -math.log(step.weight) if step.weight > 0 else math.inf
+            length = EDGE - math.log(step.weight) if step.weight > 0 else math.inf
             graph.add_edge(step.origin, step.neighbour, step=step, length=length)
     return graph
 
@@ -51,8 +53,8 @@ def graph_of(steps: Sequence[Step]) -> nx.Graph:
 def best_routes(graph: nx.Graph, start: NodeId, end: NodeId, *, k: int, hops: int, heaviest: bool) -> list[Route]:
     """Return at most `k` simple paths of at most `hops` edges, the best first.
 
-    Yen's algorithm as `networkx.shortest_simple_paths` has it, by number of edges or by the sum of −log(weight). Of the
-    heaviest paths those of more than `hops` edges are passed over; after a thousand of them the search ends.
+    Yen's algorithm as `networkx.shortest_simple_paths` has it, by number of edges or by the sum of −log(weight) and
+    `EDGE`. Of the heaviest paths those of more than `hops` edges are passed over; after a thousand the search ends.
 
     Parameters
     ----------
@@ -65,7 +67,10 @@ def best_routes(graph: nx.Graph, start: NodeId, end: NodeId, *, k: int, hops: in
     heaviest
         By the product of the weights, else by the number of edges (equally long ones by weight).
     """
-    if start not in graph or end not in graph or not nx.has_path(graph, start, end):
+    if start not in graph or end not in graph:
+        return []
+    graph = _within(graph, start, end, hops)
+    if end not in graph:
         return []
     if not heaviest:
         found = []
@@ -86,6 +91,17 @@ def best_routes(graph: nx.Graph, start: NodeId, end: NodeId, *, k: int, hops: in
     tried: Iterator[list[NodeId]] = nx.shortest_simple_paths(positive, start, end, weight="length")
     short = (nodes for nodes in islice(tried, MOST_TRIED) if len(nodes) - 1 <= hops)
     return sorted((_route(graph, nodes) for nodes in islice(short, k)), key=_heaviest_first)
+
+
+def _within(graph: nx.Graph, start: NodeId, end: NodeId, hops: int) -> nx.Graph:
+    """Return the part of a graph that paths of at most `hops` edges between two nodes touch, a small one."""
+    # Edge by edge and not `Graph.subgraph`, whose nodes come in the order of a set: ties would fall as chance has it.
+    there = nx.single_source_shortest_path_length(graph, start, cutoff=hops)
+    back = nx.single_source_shortest_path_length(graph, end, cutoff=hops)
+    kept = {node for node in there if node in back and there[node] + back[node] <= hops}
+    part = nx.Graph()
+    part.add_edges_from(edge for edge in graph.edges(data=True) if edge[0] in kept and edge[1] in kept)
+    return part
 
 
 def _route(graph: nx.Graph, nodes: Sequence[NodeId]) -> Route:

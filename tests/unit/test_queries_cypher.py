@@ -64,6 +64,15 @@ def test_cells() -> None:
     assert render.cell_text({"a": ["x", "y"], "b": {"c": 1}}) == "a: [x, y], b: {c: 1}"
 
 
+def test_long_names_take_more_lines_not_a_wider_table(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "".join(f"{number}-methyl" for number in range(20))
+    render.print_table("t", pd.DataFrame({"inchikey": ["A"], "name": [name]}))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 90
+    cells = [line.split("│")[2].strip() for line in lines if line.startswith("│")]
+    assert "".join(cells) == name
+
+
 def test_a_table_shows_brackets_and_ids_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     render.print_table("t", pd.DataFrame({"smiles": ["c1cc[nH]c1", "[red]C[/red]"], "ncbi_id": [1956, 100131390]}))
     shown = capsys.readouterr().out
