@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -65,8 +66,13 @@ def one_line(error: BaseException) -> str:
 
 
 def say(text: str = "") -> None:
-    """Print a result on stdout."""
-    print(text, flush=True)
+    """Print a result on stdout; ends the command if nobody reads any more (``| head``), as `rich` does for tables."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # At its end Python flushes stdout once more: into nothing (Python's manual, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def note(text: str) -> None:

@@ -19,6 +19,7 @@ from graphdb.errors import InfoAlignError, InputError
 from graphdb.schema import FINGERPRINT_SPACE, NodeType
 from graphdb.store import GraphStore
 from queries.answer import Answer, Section
+from queries.feature_names import gene_symbols
 from queries.graph import opened
 from queries.output import add_form_arguments, emit
 from queries.profile_search import features_of, profiles_of, standardised
@@ -40,7 +41,7 @@ OWN = (
 )
 LIMIT = 200
 SHARED_COLUMNS = ["node_type", "key", "name", "first_edge", "first_weight", "second_edge", "second_weight"]
-FEATURE_COLUMNS = ["feature_space", "feature", "first", "second", "difference"]
+FEATURE_COLUMNS = ["feature_space", "feature", "gene", "first", "second", "difference"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Comparison(Answer):
         Genes that one of the two alone is joined to: ``name``, ``edge_type``, ``of`` (its name).
     features
         For each feature space in which both are measured the features that differ most: ``feature_space``, ``feature``,
-        ``first``, ``second`` (means of their profiles), ``difference``, in standard deviations of the space.
+        ``gene`` (its symbol; only where features are named by NCBI gene ids), ``first``, ``second`` (means of their
+        profiles), ``difference``, in standard deviations of the space.
     """
 
     one: Query
@@ -184,12 +186,14 @@ def _differing(store: GraphStore, one: Query, other: Query, top: int) -> pd.Data
         of_one, of_other = (matrix.rows[matrix.owners == query.inchikey] for query in (one, other))
         if not len(of_one) or not len(of_other):
             continue
-        scaled = standardised(matrix.space)
+        scaled, symbols = standardised(matrix.space), gene_symbols(store, matrix.space)
         first, second = scaled[of_one].mean(axis=0), scaled[of_other].mean(axis=0)
         for column in np.argsort(-np.abs(first - second), kind="stable")[:top]:
             values = (float(first[column]), float(second[column]), float(second[column] - first[column]))
-            rows.append((matrix.space.name, matrix.space.columns[column], *values))
-    return pd.DataFrame(rows, columns=FEATURE_COLUMNS)
+            name = matrix.space.columns[column]
+            rows.append((matrix.space.name, name, symbols.get(name), *values))
+    table = pd.DataFrame(rows, columns=FEATURE_COLUMNS)
+    return table if table["gene"].notna().any() else table.drop(columns="gene")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -25,6 +25,7 @@ from graphdb.store import GraphStore
 from graphdb.workspace import Workspace
 from queries import render
 from queries.answer import Answer, Section
+from queries.feature_names import gene_symbols
 from queries.graph import opened
 from queries.output import add_form_arguments, emit
 from queries.profile_picture import scatter
@@ -50,7 +51,8 @@ class PredictedProfile(Answer):
     space
         The feature space.
     features
-        One row a feature, in the order of the space: ``feature``, ``predicted`` (in the units of the space),
+        One row a feature, in the order of the space: ``feature``, ``gene`` (its symbol; only where features are named
+        by NCBI gene ids), ``predicted`` (in the units of the space),
         ``deviation`` (of the prediction from the mean of the space, in its standard deviations), ``measured`` and
         ``measured_deviation`` (mean of the molecule's profiles; NaN where it has none).
     profiles
@@ -99,7 +101,10 @@ class PredictedProfile(Answer):
         if self.profiles:
             seen = " The model may have been trained on it." if self.trained else ""
             beside = f"Correlation with the mean of {self.profiles} measured: {self.correlation:.3f}.{seen}"
-            picture = scatter(self.features["measured_deviation"], self.features["deviation"], self.features["feature"])
+            names = self.features["feature"]
+            if "gene" in self.features:
+                names = self.features["gene"].fillna(names)
+            picture = scatter(self.features["measured_deviation"], self.features["deviation"], names)
         else:
             beside, picture = "This molecule has no measured profile in this space.", None
         others = f" Other spaces: {', '.join(self.others)}." if self.others else ""
@@ -174,6 +179,9 @@ def predict_profile(
         },
         columns=COLUMNS,
     )
+    symbols = gene_symbols(store, found)
+    if symbols:
+        table.insert(1, "gene", [symbols.get(name) for name in found.columns])
     others = tuple(name for name in spaces if name.rpartition("/")[2] != found.name)
     simulated = is_simulated(model, found)
     correlation = pearson(deviation, of_measured)

@@ -9,13 +9,14 @@ import pytest
 from _queries_graph import ASPIRIN, BENZENE, SALICYLIC_ACID
 
 from graphdb.errors import InputError
-from graphdb.feature_store import FeatureStoreWriter
+from graphdb.feature_store import FeatureStore, FeatureStoreWriter
 from graphdb.meta import read_meta
 from graphdb.schema import FINGERPRINT_SPACE, NodeType
 from ingest.features.fingerprints import morgan_bits
 from queries import profile_search
 from queries.answer import page
 from queries.compare import compare
+from queries.feature_names import gene_symbols
 from queries.structure import drawing
 
 ASPIRIN_SMILES, SALICYLIC_SMILES = "CC(=O)Oc1ccccc1C(=O)O", "O=C(O)c1ccccc1O"
@@ -51,10 +52,26 @@ def test_what_is_shared_how_alike_and_where_they_differ(store, features: None) -
     assert likeness["value"].iloc[2] == 1.0
     # Two profiles: each feature that differs stands one standard deviation on either side of the mean.
     assert found.features["feature"].tolist()[:2] == ["b", "c"]
+    assert "gene" not in found.features
     assert found.features["difference"].tolist()[:2] == pytest.approx([2, -2])
     whole = page(found)
     assert whole.count("<svg") == 2
     assert "<script" not in whole
+
+
+@pytest.mark.graph
+def test_features_that_are_gene_ids_have_symbols(small_graph: Path, store) -> None:
+    with FeatureStoreWriter(small_graph / "expression") as writer:
+        for space, names in (("by-id", ["1956", "5743", "99999"]), ("by-symbol", ["EGFR", "PTGS2", "1956"])):
+            writer.add(NodeType.EXPRESSION, space, ["1234567890123456"], names, np.ones((1, 3), dtype=np.float32))
+        writer.add(NodeType.MORPHOLOGY, "wells", ["00000000000000a1"], ["1956"], np.ones((1, 1), dtype=np.float32))
+        writer.finish({})
+    features = FeatureStore.open(small_graph / "expression")
+    expression = NodeType.EXPRESSION
+    # The graph does not have gene 99999.
+    assert gene_symbols(store, features.space(expression, "by-id")) == {"1956": "EGFR", "5743": "PTGS2"}
+    assert gene_symbols(store, features.space(expression, "by-symbol")) == {}
+    assert gene_symbols(store, features.space(NodeType.MORPHOLOGY, "wells")) == {}
 
 
 @pytest.mark.graph
