@@ -107,12 +107,12 @@ class Checkpoint:
     def model_hash(self) -> str:
         """SHA-256 over the weights that make an embedding: names its origin."""
         embeds = recipe_of(self.config).embeds
-        state = self.objective_state if embeds == "smiles" else self.averaged_state or self.encoder_state
-        digest = hashlib.sha256()
-        for name, tensor in sorted(state.items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return _digest(self.objective_state if embeds == "smiles" else self.averaged_state or self.encoder_state)
+
+    @property
+    def decoding_hash(self) -> str:
+        """SHA-256 over what makes a decoded profile: the encoder's last weights (`as_trained`) and the decoders'."""
+        return _digest({**self.encoder_state, **{f"objective.{name}": t for name, t in self.objective_state.items()}})
 
     @property
     def width(self) -> int:
@@ -324,6 +324,14 @@ def _read(path: Path, made_by: str = "python -m learn.pretrain") -> dict[str, An
     if not isinstance(content, dict):
         raise ArtefactError(f"{path}: expected an {KIND}, found a {type(content).__name__}")
     return content
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

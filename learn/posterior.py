@@ -41,6 +41,10 @@ class Posterior(NamedTuple):
     mu: npt.NDArray[np.float32]
     variance: npt.NDArray[np.float64]
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Posterior:
+        """Return that of some of the molecules."""
+        return Posterior(self.mu[rows], self.variance[rows])
+
 
 def posterior(
     model: Checkpoint,

@@ -28,6 +28,7 @@ from graphdb.workspace import Workspace
 from queries import render
 from queries.answer import Answer, Section
 from queries.graph import opened
+from queries.known_posterior import known_posterior
 from queries.names import read_nodes
 from queries.output import add_form_arguments, emit
 from queries.predict_profile import decodable
@@ -93,6 +94,7 @@ def profile_next(
     *,
     candidates: Sequence[str] | None = None,
     checkpoint: Path | None = None,
+    most: int | None = None,
 ) -> ToMeasure:
     """Return the molecules whose profile would tell most.
 
@@ -105,15 +107,18 @@ def profile_next(
     k
         How many.
     candidates
-        SMILES to choose from; None: all molecules of the workspace without a profile in that space. All of them are
-        encoded: a minute or two for 130,000.
+        SMILES to choose from; None: all molecules of the workspace without a profile in that space. The first time all
+        of them are encoded, a minute or two for 130,000; the workspace keeps what comes out.
     checkpoint
         Default: that of the newest run.
+    most
+        Do not encode more molecules of the workspace than this; None: all that need it.
 
     Raises
     ------
     InputError
-        If the model decodes no such space, no molecule is measured in it, or none is left to choose from.
+        If the model decodes no such space, no molecule is measured in it, none is left to choose from, or more than
+        `most` would have to be encoded.
     ArtefactError
         If there is no checkpoint with decoders, or it was trained with other features.
     """
@@ -142,8 +147,13 @@ def profile_next(
     graphs, smiles, rejected = _candidates(known, measured, candidates, model)
     if not len(graphs):
         raise InputError("no molecule is left to choose from: all are measured, or none could be used")
-    of_measured = posterior(model, known.take(measured), features, chosen)
-    of_candidates = posterior(model, graphs, features, chosen)
+    if candidates is None:
+        of_known = known_posterior(model, known, features, place, most=most)
+        others = np.setdiff1d(np.arange(len(known)), measured)
+        of_measured, of_candidates = of_known.take(measured), of_known.take(others)
+    else:
+        of_measured = posterior(model, known.take(measured), features, chosen)
+        of_candidates = posterior(model, graphs, features, chosen)
     picked = choose(of_candidates.mu, of_candidates.variance, of_measured.mu, k)
     keys = [str(graphs.keys[choice.row]) for choice in picked]
     near = [

@@ -1,12 +1,13 @@
 """Molecules that contain a pattern: ``python -m queries.substructure '[#6]1:[#6]:[#7]:[#6]:[#7]:1'``.
 
 All structures of the graph are kept in the workspace as an RDKit substructure library (pattern fingerprints sort out
-most of them), made at the first search and again when the graph has changed.
+most of them), made at the first search and again when a structure has changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from graphdb.schema import NodeType
 from graphdb.store import GraphStore
 from graphdb.workspace import Workspace
 from queries.answer import Answer, Section
-from queries.cached import OfGraph, graph_state
+from queries.cached import OfGraph
 from queries.graph import opened
 from queries.names import read_nodes
 from queries.output import add_form_arguments, emit
@@ -136,21 +137,19 @@ def substructure(store: GraphStore, smarts: str, limit: int = LIMIT) -> Substruc
 
 
 def _read(store: GraphStore) -> Library:
-    """Load the library of this graph from the workspace; make it where there is none."""
-    state = graph_state(store)
+    """Load the library of this graph's structures from the workspace; make it where there is none."""
     folder = Workspace.default().cache
-    path = folder / f"{_CACHE}-{_digest(state)}.bin" if state is not None else None
     keys, smiles = _structures(store)
-    if path is not None and path.exists():
+    path = folder / f"{_CACHE}-{_digest(smiles)}.bin"
+    if path.exists():
         return Library(keys, _load(path))
     note(f"preparing {len(keys):,} structures for the first search")
     library, kept = _make(keys, smiles)
-    if path is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_CACHE}-*.bin"):
-            old.unlink()
-        with replacing_file(path) as temporary:
-            temporary.write_bytes(library.Serialize())
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{_CACHE}-*.bin"):
+        old.unlink()
+    with replacing_file(path) as temporary:
+        temporary.write_bytes(library.Serialize())
     return Library(kept, library)
 
 
@@ -185,10 +184,11 @@ def _load(path: Path) -> Any:
     return rdSubstructLibrary.SubstructLibrary(path.read_bytes())  # type: ignore[call-overload]
 
 
-def _digest(state: object) -> str:
-    import hashlib
+def _digest(smiles: Sequence[str]) -> str:
+    """Return what tells these structures, as this RDKit writes them down, from any other."""
+    from rdkit import rdBase
 
-    return hashlib.sha256(repr(state).encode()).hexdigest()[:24]
+    return hashlib.sha256("\n".join((rdBase.rdkitVersion, *smiles)).encode()).hexdigest()[:24]
 
 
 _LIBRARIES = OfGraph(_read)

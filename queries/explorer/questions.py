@@ -11,10 +11,12 @@ from queries.answer import Answer, Section
 from queries.card import card
 from queries.compare import compare
 from queries.explain import explain
+from queries.explorer.predicted import MOST_AT_ONCE
 from queries.mechanism import mechanism
 from queries.paths import paths
 from queries.predict_profile import predict_profile
-from queries.similar import MEASURE, By, fused, similar
+from queries.profile_next import profile_next
+from queries.similar import MEASURE, By, find_query, fused, similar
 from queries.substructure import substructure
 
 
@@ -74,13 +76,13 @@ def _by(text: str) -> By:
 class _Similar(Answer):
     """A table of similar molecules as an answer."""
 
-    key: str
+    name: str
     by: str
     section: Section
 
     @property
     def title(self) -> str:
-        return f"Molecules like {self.key}, by {self.by}"
+        return f"Molecules like {self.name}, by {self.by}"
 
     def sections(self) -> Sequence[Section]:
         return [self.section]
@@ -91,8 +93,11 @@ def _ask_similar(store: GraphStore, key: str, given: Mapping[str, str]) -> Answe
     if by == "all, fused":
         table = fused(store, key, tuple(MEASURE), count)
         left_out = "; ".join(f"not by {name}: {reason}" for name, reason in table.attrs["left_out"].items())
-        return _Similar(key, by, Section("similar", "The most similar first", table, note=left_out))
-    return _Similar(key, by, Section("similar", "The most similar first", similar(store, key, _by(by), count)))
+    else:
+        table, left_out = similar(store, key, _by(by), count), ""
+    # The card has the structure; here its text would push the ranks out of sight.
+    section = Section("similar", "The most similar first", table.drop(columns="smiles"), note=left_out)
+    return _Similar(find_query(store, key).name, by, section)
 
 
 def _ask_mechanism(store: GraphStore, key: str, given: Mapping[str, str]) -> Answer:
@@ -136,6 +141,12 @@ QUESTIONS: Mapping[str, Question] = {
             "What would it do to cells?",
             lambda store, key, given: predict_profile(store, key, given["space"] or None),
             (Argument("space", "feature space (empty: the best measured one)"),),
+        ),
+        Question(
+            "profile_next",
+            "What should be measured next?",
+            lambda store, _, given: profile_next(store, given["space"] or None, most=MOST_AT_ONCE),
+            (Argument("space", "feature space (empty: the most measured one)"),),
         ),
         Question("explain", "What pulls its embedding?", lambda store, key, _: explain(store, key)),
         Question(

@@ -14,6 +14,7 @@ from queries.explorer.answers import aria
 from queries.explorer.links import molecule_links
 from queries.explorer.questions import QUESTIONS
 from queries.explorer.state import View, to_search
+from queries.resolve import resolve
 
 
 def card_page(store: GraphStore, view: View) -> Any:
@@ -40,7 +41,7 @@ def ask_page(store: GraphStore, view: View) -> Any:
     if question is None:
         if view.question:
             raise InputError(f"there is no question {view.question!r}; choose one of the list")
-        return html.Div([*parts, html.P(f"Choose what to ask about {view.key}.")])
+        return html.Div([*parts, html.P(f"Choose what to ask about {_called(store, view.key)}.")])
     if question.arguments:
         parts.append(_argument_form(view))
     given = question.given(view.arguments)
@@ -50,6 +51,14 @@ def ask_page(store: GraphStore, view: View) -> Any:
     ):
         return html.Div([*parts, html.P("Say with what.")])
     return html.Div([*parts, answers.shown(question.ask(store, view.key, given), molecule_links)])
+
+
+def _called(store: GraphStore, key: str) -> str:
+    """Return the name of what is looked at; a structure that is not in the graph as it was given."""
+    try:
+        return resolve(store, key).name
+    except InputError:
+        return key
 
 
 def _argument_form(view: View) -> html.Div:
