@@ -73,6 +73,11 @@ class NameIndex:
         self.nodes = nodes
         self.entries = entries
         self._lower = [" ".join(entry.text.lower().split()) for entry in entries]
+        # What rapidfuzz passes over is None.
+        self._spelt = [
+            None if entry.how in IDENTIFIER_PROPERTIES else text
+            for entry, text in zip(entries, self._lower, strict=True)
+        ]
         self._starts = list(accumulate((len(text) + 1 for text in self._lower), initial=1))
         self._identified: dict[tuple[str, str], list[Key]] = {}
         for entry in entries:
@@ -88,14 +93,15 @@ class NameIndex:
     def suggest(self, text: str, limit: int = 10) -> list[Suggestion]:
         """Return the nodes that a text may mean, each once, the best first; of equally good ones the shorter name.
 
-        Misspelt names are looked for only where fewer than `limit` contain the text.
+        Misspelt names are looked for where no name is the text itself and fewer than `limit` contain it. Identifiers
+        are not: those one letter away belong to something else.
         """
         wanted = " ".join(text.lower().split())
         if not wanted or limit < 1:
             return []
         scores = dict(self._containing(wanted))
-        if len({self.entries[entry].node for entry in scores}) < limit:
-            close = process.extract(wanted, self._lower, scorer=fuzz.ratio, score_cutoff=SIMILAR, limit=4 * limit)
+        if 1.0 not in scores.values() and len({self.entries[entry].node for entry in scores}) < limit:
+            close = process.extract(wanted, self._spelt, scorer=fuzz.ratio, score_cutoff=SIMILAR, limit=4 * limit)
             for _, similarity, entry in close:
                 scores.setdefault(entry, similarity / 200)
         best: dict[int, tuple[float, int, str, int]] = {}

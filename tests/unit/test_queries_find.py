@@ -103,3 +103,16 @@ def test_what_is_made_of_a_graph_is_made_once_until_the_graph_says_that_it_chang
     assert kept.of(Store()) == 3
     monkeypatch.setattr("queries.cached.read_meta", lambda _: None)
     assert [kept.of(Store()), kept.of(Store())] == [4, 5]
+
+
+def test_spellings_are_guessed_of_names_only_and_where_none_is_the_text() -> None:
+    molecules = [
+        (NodeType.MOLECULE, f"KEY{number}", name) for number, name in enumerate(("Simvastatin", "Fimvastatin"))
+    ]
+    entries = [Entry("Simvastatin", "name", 0), Entry("Fimvastatin", "name", 1)]
+    entries += [Entry("DB00641", "drugbank", 0), Entry("DB00161", "drugbank", 1)]
+    index = NameIndex(molecules, entries)
+    assert [found.key for found in index.suggest("simvastatin")] == ["KEY0"]
+    assert [found.key for found in index.suggest("zimvastatin")] == ["KEY1", "KEY0"]
+    assert [found.matched for found in index.suggest("DB00641")] == ["DB00641"]
+    assert index.suggest("DB00642") == []
