@@ -22,6 +22,7 @@ FAN = 200
 BATCH = 50
 """Nodes expanded by one query; between queries the clock is looked at."""
 
+_NODE_TYPES = frozenset(NodeType)
 _KEY = "coalesce({0}.inchikey, {0}.ncbi_id, {0}.profile_id)"
 
 
@@ -102,24 +103,27 @@ class _Fetcher:
 
     def steps(self, nodes: Sequence[NodeId]) -> Iterator[Step]:
         """Yield the edges of these nodes, of each node and edge type the heaviest `FAN`."""
+        found: dict[tuple[NodeId, EdgeType], list[Step]] = {}
         for node_type, ids in _by_type(nodes).items():
+            # Unsorted, and columns in place of rows: to sort takes the engines longer than to send all edges of a hub.
             query = (
-                f"UNWIND $keys AS key MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]-(b) "
-                "WHERE r.weight >= $min_weight WITH key, type(r) AS edge_type, r.weight AS weight, "
-                f"[label IN labels(b) WHERE label IN $labels][0] AS node_type, {_KEY.format('b')} AS neighbour "
-                "ORDER BY weight DESC, toString(neighbour) "
-                "WITH key, edge_type, collect([weight, node_type, neighbour]) AS found "
-                "RETURN key, edge_type, found[..$fan] AS steps, size(found) AS degree"
+                f"MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]-(b) "
+                "WHERE r.weight >= $min_weight WITH key, type(r) AS edge_type, labels(b) AS labels, "
+                f"r.weight AS weight, {_KEY.format('b')} AS other WHERE other IS NOT NULL "
+                "RETURN key, edge_type, labels, collect(weight) AS weights, collect(other) AS others"
             )
-            for row in self._batches(query, ids, fan=FAN):
-                self.hubs += row["degree"] > FAN
-                for weight, neighbour_type, neighbour in row["steps"]:
-                    yield Step(
-                        NodeId(node_type, row["key"]),
-                        EdgeType(row["edge_type"]),
-                        weight,
-                        NodeId(NodeType(neighbour_type), neighbour),
-                    )
+            for row in self._batches(query, ids):
+                node, edge_type = NodeId(node_type, row["key"]), EdgeType(row["edge_type"])
+                kind = next(NodeType(label) for label in row["labels"] if label in _NODE_TYPES)
+                found.setdefault((node, edge_type), []).extend(
+                    Step(node, edge_type, weight, NodeId(kind, other))
+                    for weight, other in zip(row["weights"], row["others"], strict=True)
+                )
+        for node in nodes:
+            for edge_type in self.edge_types:
+                steps = found.get((node, edge_type), [])
+                self.hubs += len(steps) > FAN
+                yield from sorted(steps, key=lambda step: (-step.weight, str(step.neighbour.key)))[:FAN]
 
     def edges_among(self, nodes: Sequence[NodeId]) -> list[dict[str, Any]]:
         """Return the edges of which both ends are among `nodes`, with their properties."""
@@ -127,7 +131,7 @@ class _Fetcher:
         rows = []
         for node_type, ids in _by_type(nodes).items():
             query = (
-                f"UNWIND $keys AS key MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]->(b) "
+                f"MATCH (a:{node_type} {{{NODES[node_type].key}: key}})-[r:{self._types}]->(b) "
                 f"WITH key, r, [label IN labels(b) WHERE label IN $labels][0] AS dst_type, {_KEY.format('b')} AS dst "
                 "WHERE r.weight >= $min_weight AND dst IN $inside "
                 f"RETURN type(r) AS edge_type, '{node_type}' AS src_type, key AS src, dst_type, dst, "
@@ -154,7 +158,7 @@ class _Fetcher:
         for first in range(0, len(nodes), BATCH):
             _require_time(self.deadline, self.seconds)
             yield from self.store.read(
-                query,
+                f"UNWIND $keys AS key {query}",
                 keys=[node.key for node in nodes[first : first + BATCH]],
                 labels=list(NodeType),
                 min_weight=self.min_weight,
