@@ -55,7 +55,7 @@ class Answer(ABC):
 
     @abstractmethod
     def sections(self) -> Sequence[Section]:
-        """Return the parts, the most important first; of the first one ``--csv`` prints the table."""
+        """Return the parts, the most important first."""
 
     def warnings(self) -> Sequence[str]:
         """Return what a reader must know before anything else: simulated profiles, embeddings of another model."""
@@ -68,6 +68,10 @@ class Answer(ABC):
             "warnings": list(self.warnings()),
             **{section.name: _json_of(section) for section in self.sections()},
         }
+
+    def as_table(self) -> pd.DataFrame | None:
+        """Return what ``--csv`` prints: the first table."""
+        return next((section.table for section in self.sections() if section.table is not None), None)
 
     def _repr_html_(self) -> str:
         return fragment(self, limit=ROWS_IN_A_NOTEBOOK)

@@ -22,9 +22,10 @@ from graphdb.store import GraphStore
 from graphdb.workspace import Workspace
 from queries.answer import Answer, Section
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.output import add_form_arguments, emit
 from queries.predict_profile import predict_profile
-from queries.similar import MEASURE, Query, find_query, fused
+from queries.similar import MEASURE, fused
 from queries.structure import drawing
 
 NEAREST = 8

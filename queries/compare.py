@@ -16,14 +16,16 @@ from markupsafe import Markup
 
 from graphdb.console import run
 from graphdb.errors import InfoAlignError, InputError
-from graphdb.schema import FINGERPRINT_SPACE, NodeType
+from graphdb.schema import NodeType
 from graphdb.store import GraphStore
 from queries.answer import Answer, Section
 from queries.feature_names import gene_symbols
+from queries.fingerprints import fingerprint_of, fingerprint_space, tanimoto
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.output import add_form_arguments, emit
-from queries.profile_search import features_of, profiles_of, standardised
-from queries.similar import Query, embedding_of, find_query, tanimoto
+from queries.profile_search import profiles_of, standardised
+from queries.similar import embedding_of
 from queries.structure import drawing
 
 TOP = 10
@@ -140,17 +142,8 @@ def _likeness(store: GraphStore, one: Query, other: Query) -> list[tuple[str, fl
 
 
 def _tanimoto(store: GraphStore, one: Query, other: Query) -> float:
-    space = features_of(store).space(NodeType.MOLECULE, FINGERPRINT_SPACE)
-    bits = []
-    for query in (one, other):
-        row = int(space.index_of([query.inchikey])[0])
-        if row >= 0:
-            bits.append(np.asarray(space.values[row]))
-        else:
-            from ingest.features.fingerprints import morgan_bits
-
-            bits.append(morgan_bits([query.smiles])[0])
-    return float(tanimoto(bits[0], bits[1][None])[0])
+    space = fingerprint_space(store)
+    return float(tanimoto(fingerprint_of(space, one), fingerprint_of(space, other)[None])[0])
 
 
 def _cosine(store: GraphStore, one: Query, other: Query) -> float:

@@ -32,9 +32,9 @@ from graphdb.workspace import Workspace
 from queries import render
 from queries.answer import Answer, Section
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.output import add_form_arguments, emit
 from queries.profile_search import features_of
-from queries.similar import Query, find_query
 
 if TYPE_CHECKING:
     from learn.checkpoint import Checkpoint

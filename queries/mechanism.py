@@ -25,9 +25,10 @@ from queries.cached import OfGraph
 from queries.embeddings import embeddings_of
 from queries.enrichment import enrichment
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.output import add_form_arguments, emit
 from queries.profile_search import profiles_of
-from queries.similar import MEASURE, By, Query, find_query, similar
+from queries.similar import MEASURE, By, similar
 
 NEIGHBOURS = 20
 FDR = 0.1

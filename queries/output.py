@@ -15,7 +15,7 @@ def add_form_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``, ``--csv`` and ``--html``."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
-    form.add_argument("--csv", action="store_true", help="print the first table as CSV")
+    form.add_argument("--csv", action="store_true", help="print the main table as CSV")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that opens offline")
 
 
@@ -31,14 +31,19 @@ def emit(answer: Answer, arguments: argparse.Namespace, took: float | None = Non
     took
         Seconds, told to people.
     """
+    if not arguments.json and not arguments.csv:
+        _print(answer, took)
+    emit_for_programs(answer, arguments)
+
+
+def emit_for_programs(answer: Answer, arguments: argparse.Namespace) -> None:
+    """Print an answer as JSON or CSV, or write its page, as far as that was asked for."""
     if arguments.json:
         say(render.json_text(answer.as_json()))
     elif arguments.csv:
-        table = next((section.table for section in answer.sections() if section.table is not None), None)
+        table = answer.as_table()
         if table is not None:
             say(render.csv_text(table))
-    else:
-        _print(answer, took)
     if arguments.html:
         with replacing_file(arguments.html) as temporary:
             temporary.write_text(page(answer), encoding="utf-8")

@@ -27,10 +27,10 @@ from queries import render
 from queries.answer import Answer, Section
 from queries.feature_names import gene_symbols
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.output import add_form_arguments, emit
 from queries.profile_picture import scatter
 from queries.profile_search import features_of, profiles_of
-from queries.similar import Query, find_query
 
 if TYPE_CHECKING:
     from learn.checkpoint import Checkpoint
@@ -117,6 +117,10 @@ class PredictedProfile(Answer):
     def as_json(self) -> dict[str, Any]:
         """Return every feature, not the top ones alone."""
         return {**super().as_json(), "features": render.records(self.features)}
+
+    def as_table(self) -> pd.DataFrame:
+        """Return every feature."""
+        return self.features
 
     def warnings(self) -> Sequence[str]:
         """Return whether the space is simulated."""

@@ -14,7 +14,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,16 +22,19 @@ import pandas as pd
 
 from graphdb.console import note, run, say
 from graphdb.errors import ArtefactError, GraphError, InfoAlignError, InputError
-from graphdb.schema import FINGERPRINT_SPACE, NodeType
+from graphdb.schema import NodeType
 from graphdb.store import GraphStore
 from graphdb.vectors import nearest
 from graphdb.workspace import Workspace
 from queries import render
+from queries.answer import Answer, Section
 from queries.embeddings import NOT_PUBLISHED, embeddings_of, kept
+from queries.fingerprints import fingerprint_of, fingerprint_space, tanimoto
 from queries.graph import opened
+from queries.molecule_query import Query, find_query
 from queries.names import read_nodes
-from queries.profile_search import features_of, nearest_by_profile
-from queries.resolve import UnknownMoleculeError, resolve
+from queries.output import add_form_arguments, emit_for_programs
+from queries.profile_search import nearest_by_profile
 
 By = Literal["embedding", "fingerprint", "morphology", "expression"]
 MEASURE: dict[By, str] = {
@@ -51,21 +54,47 @@ K = 10
 
 
 @dataclass(frozen=True)
-class Query:
-    """The molecule that others are compared with.
+class Likeness(Answer):
+    """Molecules like another one, by one measure or several.
 
     Attributes
     ----------
-    inchikey, smiles, name
-        Its standardised structure; its name, or its InChIKey if it is not in the graph.
-    in_graph
-        Whether the graph holds it.
+    query
+        The molecule.
+    tables
+        By measure (or ``fused``) what `similar` (or `fused`) returned.
+    remarks
+        What was not compared, and whether the embeddings are the newest model's.
     """
 
-    inchikey: str
-    smiles: str
-    name: str
-    in_graph: bool
+    query: Query
+    tables: Mapping[str, pd.DataFrame]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Like what."""
+        return f"Molecules like {self.query.name}"
+
+    def sections(self) -> Sequence[Section]:
+        """Return the most similar by each measure; the text of a structure would push the ranks out of sight."""
+        titles = {"fused": "By the ranks of all measures"}
+        return [
+            Section(by, titles.get(by, f"By {by}"), table.drop(columns="smiles")) for by, table in self.tables.items()
+        ]
+
+    def warnings(self) -> Sequence[str]:
+        """Return the remarks."""
+        return self.remarks
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the molecule, and all columns of each table."""
+        about = {"inchikey": self.query.inchikey, "name": self.query.name, "in_graph": self.query.in_graph}
+        return {"query": about, **{by: render.records(table) for by, table in self.tables.items()}}
+
+    def as_table(self) -> pd.DataFrame:
+        """Return all tables, one below the other; ``by`` says which."""
+        return pd.concat([table.assign(by=by) for by, table in self.tables.items()])
 
 
 def similar(store: GraphStore, key: str, by: By = "embedding", k: int = K, *, exact: bool = False) -> pd.DataFrame:
@@ -184,17 +213,6 @@ def fuse(ranks: Sequence[Mapping[str, int]]) -> dict[str, float]:
     return scores
 
 
-def find_query(store: GraphStore, key: str) -> Query:
-    """Return the molecule that `key` means, in the graph or not."""
-    try:
-        node = resolve(store, key)
-    except UnknownMoleculeError as unknown:
-        return Query(unknown.inchikey, unknown.smiles, unknown.inchikey, in_graph=False)
-    if node.node_type is not NodeType.MOLECULE:
-        raise InputError(f"{key!r} is a {node.node_type} ({node.name}); only molecules can be compared")
-    return Query(str(node.key), str(node.properties["smiles"]), node.name, in_graph=True)
-
-
 def embedding_of(store: GraphStore, query: Query) -> npt.NDArray[np.float32]:
     """Return the embedding (300,) that is published for a molecule; encode it where there is none."""
     rows = store.read(
@@ -209,18 +227,6 @@ def embedding_of(store: GraphStore, query: Query) -> npt.NDArray[np.float32]:
     if not models:
         raise GraphError(NOT_PUBLISHED)
     return _encode(query.smiles, models[0]["model"])
-
-
-def tanimoto(query: npt.NDArray[np.uint8], fingerprints: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the Tanimoto coefficient of one fingerprint (b,) with each of (n, b), both packed bits, as (n,).
-
-    Two fingerprints without any bit have 0.
-    """
-    shared = np.bitwise_count(fingerprints & query).sum(axis=1, dtype=np.int64)
-    either = np.bitwise_count(fingerprints | query).sum(axis=1, dtype=np.int64)
-    coefficients = np.zeros(len(fingerprints))
-    np.divide(shared, either, out=coefficients, where=either > 0)
-    return coefficients
 
 
 def _encode(smiles: str, model: str) -> npt.NDArray[np.float32]:
@@ -248,18 +254,11 @@ def _stale(store: GraphStore) -> str | None:
 
 
 def _nearest_by_fingerprint(store: GraphStore, query: Query, k: int) -> list[tuple[str, float]]:
-    space = features_of(store).space(NodeType.MOLECULE, FINGERPRINT_SPACE)
-    row = int(space.index_of([query.inchikey])[0])
-    if row >= 0:
-        bits = np.asarray(space.values[row])
-    else:
-        from ingest.features.fingerprints import morgan_bits
-
-        bits = morgan_bits([query.smiles])[0]
-    similarity = tanimoto(bits, np.asarray(space.values))
+    space = fingerprint_space(store)
+    similarity = tanimoto(fingerprint_of(space, query), np.asarray(space.values))
     # Keys are sorted, so that a stable sort breaks ties by key.
-    order = [position for position in np.argsort(-similarity, kind="stable")[: k + 1] if position != row]
-    return [(str(space.keys[position]), float(similarity[position])) for position in order]
+    order = [place for place in np.argsort(-similarity, kind="stable")[: k + 1] if space.keys[place] != query.inchikey]
+    return [(str(space.keys[place]), float(similarity[place])) for place in order[:k]]
 
 
 def _table(store: GraphStore, found: list[tuple[str, float]]) -> pd.DataFrame:
@@ -286,9 +285,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--exact", action="store_true", help="compare with every embedding instead of the vector index")
     parser.add_argument("-k", "--limit", dest="k", type=int, default=K, help=f"how many (default {K})")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print as JSON")
-    form.add_argument("--csv", action="store_true", help="print as CSV")
+    add_form_arguments(parser)
     return parser
 
 
@@ -296,13 +293,13 @@ def main(arguments: argparse.Namespace) -> None:
     """Print the most similar molecules."""
     started = time.perf_counter()
     wanted: list[By] = list(BOTH) if arguments.by == "both" else [by for by in MEASURE if by == arguments.by]
+    remarks: list[str] = []
     with opened() as store:
         query = find_query(store, arguments.key)
         tables: dict[str, pd.DataFrame] = {}
         if arguments.by == "fused":
             tables["fused"] = fused(store, arguments.key, k=arguments.k)
-            for by_name, reason in tables["fused"].attrs["left_out"].items():
-                note(f"not compared by {by_name}: {reason}")
+            remarks += not_compared(tables["fused"])
         for by in wanted:
             try:
                 tables[by] = similar(store, arguments.key, by, arguments.k, exact=arguments.exact)
@@ -310,19 +307,22 @@ def main(arguments: argparse.Namespace) -> None:
                 # Asked for both, one may do: without pretraining there are fingerprints alone.
                 if arguments.by != "both" or str(error) != NOT_PUBLISHED:
                     raise
-                note(NOT_PUBLISHED)
+                remarks.append(NOT_PUBLISHED)
         stale = _stale(store) if {"embedding", "fused"} & set(tables) else None
         if stale is not None:
-            note(stale)
-    if arguments.json:
-        about = {"inchikey": query.inchikey, "name": query.name, "in_graph": query.in_graph}
-        say(render.json_text({"query": about, **{by: render.records(table) for by, table in tables.items()}}))
-    elif arguments.csv:
-        say(render.csv_text(pd.concat([table.assign(by=by) for by, table in tables.items()])))
-    else:
+            remarks.append(stale)
+    for remark in remarks:
+        note(remark)
+    if not arguments.json and not arguments.csv:
         where = "" if query.in_graph else ", not in the graph"
         render.print_table(f"similar to {query.name} ({query.inchikey}{where})", _side_by_side(tables))
         say(f"{time.perf_counter() - started:.1f} s")
+    emit_for_programs(Likeness(query, tables, tuple(remarks)), arguments)
+
+
+def not_compared(table: pd.DataFrame) -> list[str]:
+    """Say which measures a table of `fused` leaves out, and why."""
+    return [f"not compared by {by}: {reason}" for by, reason in table.attrs["left_out"].items()]
 
 
 def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from graphdb.errors import InputError
 from graphdb.store import GraphStore
-from queries.answer import Answer, Section
+from queries.answer import Answer
 from queries.card import card
 from queries.compare import compare
 from queries.explain import explain
 from queries.explorer.predicted import MOST_AT_ONCE
 from queries.mechanism import mechanism
+from queries.molecule_query import find_query
 from queries.paths import paths
 from queries.predict_profile import predict_profile
 from queries.profile_next import profile_next
-from queries.similar import MEASURE, By, find_query, fused, similar
+from queries.similar import MEASURE, By, Likeness, fused, not_compared, similar
 from queries.substructure import substructure
 
 
@@ -72,32 +73,12 @@ def _by(text: str) -> By:
     return next(by for by in MEASURE if by == text)
 
 
-@dataclass(frozen=True)
-class _Similar(Answer):
-    """A table of similar molecules as an answer."""
-
-    name: str
-    by: str
-    section: Section
-
-    @property
-    def title(self) -> str:
-        return f"Molecules like {self.name}, by {self.by}"
-
-    def sections(self) -> Sequence[Section]:
-        return [self.section]
-
-
 def _ask_similar(store: GraphStore, key: str, given: Mapping[str, str]) -> Answer:
-    by, count = given["by"], _count(given["k"])
+    by, count, query = given["by"], _count(given["k"]), find_query(store, key)
     if by == "all, fused":
         table = fused(store, key, tuple(MEASURE), count)
-        left_out = "; ".join(f"not by {name}: {reason}" for name, reason in table.attrs["left_out"].items())
-    else:
-        table, left_out = similar(store, key, _by(by), count), ""
-    # The card has the structure; here its text would push the ranks out of sight.
-    section = Section("similar", "The most similar first", table.drop(columns="smiles"), note=left_out)
-    return _Similar(find_query(store, key).name, by, section)
+        return Likeness(query, {"fused": table}, tuple(not_compared(table)))
+    return Likeness(query, {by: similar(store, key, _by(by), count)})
 
 
 def _ask_mechanism(store: GraphStore, key: str, given: Mapping[str, str]) -> Answer:

@@ -14,7 +14,7 @@ from graphdb.walks.explain import Position, explain
 from graphdb.workspace import Workspace
 from queries.explain import walk_start
 from queries.explorer.elements import kind_of
-from queries.similar import find_query
+from queries.molecule_query import find_query
 
 MOST_WALKS = 10
 _APART = 170

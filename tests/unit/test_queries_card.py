@@ -85,6 +85,7 @@ def test_a_profile_is_decoded_and_stands_beside_the_measured_one(store, workspac
     order = found.features.sort_values("deviation")["feature"].tolist()
     assert (found.up["feature"].tolist(), found.down["feature"].tolist()) == (order[::-1][:2], order[:2])
     assert len(found.as_json()["features"]) == 4
+    assert found.as_table()["feature"].tolist() == list(features.space(NodeType.MORPHOLOGY, "plate-3").columns)
     whole = page(found)
     assert "<circle" in whole
     assert "<b>bold" not in whole

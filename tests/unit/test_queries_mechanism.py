@@ -15,7 +15,7 @@ from graphdb.schema import EdgeType
 from queries import mechanism as module
 from queries.enrichment import enrichment
 from queries.mechanism import mechanism
-from queries.similar import Query
+from queries.molecule_query import Query
 
 
 def test_p_is_the_chance_of_as_many_hits_or_more() -> None:

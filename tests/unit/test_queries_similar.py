@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from _queries_graph import ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC_ACID, TOLUENE, tables
 from hypothesis import given
@@ -24,7 +26,8 @@ from graphdb.schema import EMBEDDING_DIMENSION, FINGERPRINT_SPACE, NodeType
 from ingest.features.fingerprints import morgan_bits
 from queries import profile_search
 from queries.embeddings import EmbeddingMatrix, embeddings_of, recall_of_index
-from queries.similar import fuse, fused, similar, tanimoto
+from queries.fingerprints import tanimoto
+from queries.similar import fuse, fused, similar
 
 KEYS = sorted([ASPIRIN, BENZENE, BUTANE, ETHANOL, PROPANE, SALICYLIC_ACID, TOLUENE])
 MODEL = "a" * 64
@@ -137,6 +140,8 @@ def test_a_molecule_outside_the_graph_is_encoded_by_the_published_model(store, s
                 similar(store, outside, by="embedding")
         finally:
             writable.write("MATCH (m:Molecule) REMOVE m.embedding, m.embedding_model")
+            # Other tests of this workspace have no checkpoint.
+            path.unlink()
 
 
 @pytest.mark.graph
@@ -153,7 +158,7 @@ def test_wrong_questions(store, features: None, small_graph: Path) -> None:
 
 
 @pytest.mark.graph
-def test_command(small_graph: Path, features: None, embeddings: np.ndarray) -> None:
+def test_command(small_graph: Path, features: None, embeddings: np.ndarray, tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "queries.similar", *arguments], capture_output=True, text=True, check=False
@@ -168,6 +173,13 @@ def test_command(small_graph: Path, features: None, embeddings: np.ndarray) -> N
     assert answer["query"] == {"inchikey": ASPIRIN, "name": "Aspirin", "in_graph": True}
     assert [len(answer[by]) for by in ("embedding", "fingerprint")] == [2, 2]
     assert answer["fingerprint"][0]["inchikey"] == SALICYLIC_ACID
+    rows = pd.read_csv(io.StringIO(run("aspirin", "-k", "2", "--csv", "--html", str(tmp_path / "page.html")).stdout))
+    assert rows["by"].tolist() == ["embedding", "embedding", "fingerprint", "fingerprint"]
+    assert rows["inchikey"].tolist()[2] == SALICYLIC_ACID
+    page = (tmp_path / "page.html").read_text()
+    assert "Molecules like Aspirin" in page
+    assert "By fingerprint" in page
+    assert "salicylic acid" in page
     assert run("EGFR").stderr == "error: 'EGFR' is a Gene (EGFR); only molecules can be compared\n"
 
 
