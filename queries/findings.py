@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from graphdb.console import run, say
+from graphdb.console import run
 from graphdb.errors import InputError
 from graphdb.store import GraphStore
+from queries import render
 from queries.graph import opened
 from queries.mechanism import Mechanism, mechanism
 
@@ -110,8 +111,7 @@ def main(arguments: argparse.Namespace) -> None:
     with opened() as store:
         drawn = findings(store, arguments.out)
     for name, table in drawn.items():
-        say(f"{arguments.out / name}")
-        say(table.to_string(index=False))
+        render.print_table(str(arguments.out / name), table)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ def test_the_findings_of_the_readme_are_drawn(real_commands: Commands, tmp_path:
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert len(np.unique(image.imread(picture).reshape(-1, 4), axis=0)) > 10, "not a blank page"
-    statins, genes, rapalogs = (part.splitlines() for part in said.split(".png\n")[1:])
-    assert genes[1].split()[0] == "HMGCR"
-    assert statins[1].split()[-1] == rapalogs[1].split()[-1] == "True", "the nearest of each acts on the same gene"
+    statins, genes, rapalogs = (
+        [[cell.strip() for cell in line.split("│")[1:-1]] for line in part.splitlines() if line.startswith("│")]
+        for part in said.split(".png")[1:]
+    )
+    assert genes[0][0] == "HMGCR"
+    assert statins[0][-1] == rapalogs[0][-1] == "yes", "the nearest of each acts on the same gene"
