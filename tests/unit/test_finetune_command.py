@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import gzip
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _small_task import SMALL, write_small_task
 
 from graphdb.console import run
 from graphdb.files import sha256
@@ -20,12 +19,6 @@ from learn.checkpoint import Checkpoint, HeldOut, Position, load, save
 from learn.config import TrainConfig
 from learn.encoder import Encoder
 from learn.runs import CHECKPOINT
-
-SMALL = dataclasses.replace(tasks.TASKS["chembl2k"], n_molecules=60, n_tasks=4, baseline_seeds=2)
-
-
-RINGS = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "C1CC1", "[Na+].[Cl-].C1CCC1"]
-RINGS += ["C1CCCC1", "c1ccoc1", "c1cc[nH]c1", "C1COC1", "C1CNC1", "c1ccsc1"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,21 +30,10 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def _smiles() -> list[str]:
-    return [f"{chain}{ring}" for ring in RINGS for chain in ("C", "CC", "CCC", "OCC", "NCC")]
-
-
 @pytest.fixture
 def data_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small file of ChEMBL2K's form: has nitrogen, is aromatic, a single class, noise."""
     monkeypatch.setitem(tasks.TASKS, "chembl2k", SMALL)
-    lines = ["smiles,inchikey,Metadata_JCP2022,ChEMBL_ID,NITROGEN,AROMATIC,ALWAYS,NOISE"]
-    for row, text in enumerate(_smiles()):
-        aromatic = "" if row % 7 == 0 else str(float("c" in text))
-        lines.append(f"{text},KEY,J{row},C{row},{float('N' in text or 'n' in text)},{aromatic},1.0,{row * row % 7 % 2}")
-    path = tmp_path / "assays.csv.gz"
-    path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode()))
-    return path
+    return write_small_task(tmp_path)
 
 
 @pytest.fixture
