@@ -14,7 +14,7 @@ from learn.batches import Batch
 from learn.config import TrainConfig
 from learn.encoder import Encoder
 from learn.objectives.base import Loss
-from learn.objectives.smiles_model import SIZES, SmilesObjective, dropout, recipe, token_loss, transformers
+from learn.objectives.smiles_model import SIZES, SmilesObjective, by_length, dropout, recipe, token_loss, transformers
 from learn.smiles_tokens import BEGIN, END, LONGEST, MASK, PAD, SPECIAL, SmilesTokens, Vocabulary
 
 CHOSEN = 0.15
@@ -59,10 +59,10 @@ class MaskedSmiles(SmilesObjective):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Loss:  # noqa: ARG002  # every objective is given the encoder
         """Return the loss of guessing 15 % of the tokens of a batch's molecules, in nats a guessed token."""
-        ids = self.tokens_of(batch.molecules)
+        ids = by_length(self.tokens_of(batch.molecules))
         shown, chosen = corrupted(ids, len(self.vocabulary))
         # Only what counts goes through the head: (N, V) in place of (B, T, V).
-        return token_loss(self.model.lm_head(self.hidden(shown)[chosen]), ids[chosen])
+        return token_loss(self.model.lm_head(self.states(shown, chosen)), ids[chosen])
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Return the last hidden state (B, T, d) of tokens (B, T)."""

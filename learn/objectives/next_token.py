@@ -9,12 +9,13 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from learn.batches import Batch
 from learn.config import TrainConfig
 from learn.encoder import Encoder
 from learn.objectives.base import Loss
-from learn.objectives.smiles_model import SIZES, SmilesObjective, dropout, recipe, token_loss, transformers
+from learn.objectives.smiles_model import SIZES, SmilesObjective, by_length, dropout, recipe, token_loss, transformers
 from learn.smiles_tokens import BEGIN, END, LONGEST, PAD, SmilesTokens, Vocabulary
 
 
@@ -52,10 +53,10 @@ class NextToken(SmilesObjective):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Loss:  # noqa: ARG002  # every objective is given the encoder
         """Return the loss of guessing every token of a batch's molecules, [END] included, in nats a token."""
-        ids = self.tokens_of(batch.molecules)
-        wanted = ids[:, 1:]
+        ids = by_length(self.tokens_of(batch.molecules))
+        wanted = F.pad(ids[:, 1:], (0, 1), value=PAD)
         known = wanted != PAD
-        return token_loss(self.model.lm_head(self.hidden(ids)[:, :-1][known]), wanted[known])
+        return token_loss(self.model.lm_head(self.states(ids, known)), wanted[known])
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Return the last hidden state (B, T, d) of tokens (B, T); what comes later is not seen."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -28,6 +29,9 @@ VOCABULARY = "_extra_state"
 """Under this name `torch.nn.Module.state_dict` keeps what `SmilesObjective.get_extra_state` returns."""
 MOST_DROPOUT = 0.1
 """That of the published RoBERTa and GPT-2; half of the units, the graph encoder's default, is too much for them."""
+
+NEAR = 8
+"""Tokens by which short molecules of one group may differ in length."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,27 @@ class SmilesObjective(Objective):
         assert isinstance(self.offsets, Tensor)
         return padded(self.ids, self.offsets, molecules)
 
+    def states(self, ids: Tensor, kept: Tensor) -> Tensor:
+        """Return the last hidden states (N, d) of some tokens, row by row; most of the padding is left out.
+
+        A peptide among drugs would make each of them as long as itself: the rows are worked on in groups of about equal
+        length.
+
+        Parameters
+        ----------
+        ids
+            (B, T) tokens, as `by_length` returns them.
+        kept
+            (B, T) bool, which ones; none of them padding.
+        """
+        lengths = (ids != PAD).sum(dim=1).tolist()
+        return torch.cat(
+            [
+                self.hidden(ids[begin:end, : lengths[end - 1]])[kept[begin:end, : lengths[end - 1]]]
+                for begin, end in groups(lengths)
+            ]
+        )
+
     def hidden(self, ids: Tensor) -> Tensor:
         """Return the last hidden state (B, T, d) of tokens (B, T)."""
         raise NotImplementedError
@@ -105,6 +130,23 @@ class SmilesObjective(Objective):
             return self.pool(self.hidden(ids), ids)
         finally:
             self.train(was_training)
+
+
+def by_length(ids: Tensor) -> Tensor:
+    """Return tokens (B, T) with the shortest molecule first."""
+    return ids[(ids != PAD).sum(dim=1).argsort(stable=True)]
+
+
+def groups(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Return begin and end of runs of sorted lengths of which the longest is at most a quarter longer than the first.
+
+    Short ones may differ by `NEAR` tokens.
+    """
+    begins: list[int] = []
+    for row, length in enumerate(lengths):
+        if not begins or length > max(1.25 * lengths[begins[-1]], lengths[begins[-1]] + NEAR):
+            begins.append(row)
+    return list(pairwise([*begins, len(lengths)]))
 
 
 def padded(ids: Tensor, offsets: Tensor, rows: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmarks.synthetic import Size as WorkspaceSize
@@ -28,7 +30,7 @@ from learn.log import read_log
 from learn.objectives import recipe_of, smiles_model
 from learn.objectives.masked_smiles import MaskedSmiles, corrupted
 from learn.objectives.next_token import NextToken
-from learn.objectives.smiles_model import SIZES, Size, SmilesObjective
+from learn.objectives.smiles_model import SIZES, Size, SmilesObjective, by_length
 from learn.smiles_tokens import BEGIN, END, MASK, PAD, SPECIAL, encode_tokens, vocabulary_of
 
 # Approved drugs, and some of the smallest molecules: lengths from 1 to 41 tokens.
@@ -107,9 +109,36 @@ def test_a_batch_has_the_tokens_of_its_molecules(tiny: None, name: str) -> None:
     assert objective_of(name).tokens_of(torch.tensor([], dtype=torch.int64)).shape == (0, 0)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_molecules_are_worked_on_with_those_of_their_length(
+    tiny: None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective, ids = objective_of(name), by_length(tokens_by_hand(list(range(len(SMILES)))))
+    lengths = (ids != PAD).sum(dim=1)
+    assert (lengths.diff() >= 0).all()
+    kept = (ids != PAD) & (torch.rand(ids.shape, generator=torch.Generator().manual_seed(1)) < 0.5)
+    whole, worked_on = objective.hidden(ids)[kept], []
+    plain = objective.hidden
+    monkeypatch.setattr(smiles_model, "NEAR", 0)
+    monkeypatch.setattr(objective, "hidden", lambda part: worked_on.append(part.shape) or plain(part))
+    torch.testing.assert_close(objective.states(ids, kept), whole, rtol=1e-5, atol=1e-5)
+    assert sum(rows for rows, _ in worked_on) == len(ids)
+    assert 1 < len(worked_on) < len(ids)
+    assert sum(rows * longest for rows, longest in worked_on) < ids.numel()
+
+
+@given(st.lists(st.integers(1, 256), max_size=60))
+def test_groups_hold_every_row_and_little_padding(lengths: list[int]) -> None:
+    lengths = sorted(lengths)
+    found = smiles_model.groups(lengths)
+    assert [row for begin, end in found for row in range(begin, end)] == list(range(len(lengths)))
+    for begin, end in found:
+        assert lengths[end - 1] <= max(1.25 * lengths[begin], lengths[begin] + smiles_model.NEAR)
+
+
 def test_the_masked_loss_is_of_the_chosen_tokens_alone(tiny: None) -> None:
     """Against RoBERTa's own loss, which takes every position and is told by a label of -100 what does not count."""
-    objective, ids = objective_of("masked-smiles"), tokens_by_hand(ROWS)
+    objective, ids = objective_of("masked-smiles"), by_length(tokens_by_hand(ROWS))
     torch.manual_seed(5)
     loss = objective(UNREAD, batch_of(ROWS))
     torch.manual_seed(5)
