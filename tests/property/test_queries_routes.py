@@ -44,8 +44,8 @@ def test_the_best_of_all_simple_paths_are_found(steps: list[Step], k: int, hops:
     ]
 
     heaviest = best_routes(graph, node(0), node(5), k=k, hops=hops, heaviest=True)
-    worth = sorted((value for value in weight.values() if value > 0), reverse=True)[:k]
-    assert [route.weight for route in heaviest] == pytest.approx(worth)
+    worth = sorted((-value, len(path)) for path, value in weight.items() if value > 0)[:k]
+    assert [(-route.weight, len(route.nodes)) for route in heaviest] == [(pytest.approx(w), n) for w, n in worth]
 
     for route in (*shortest, *heaviest):
         assert route.nodes in weight
