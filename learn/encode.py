@@ -19,7 +19,6 @@ from graphdb.console import progress, run, say
 from graphdb.errors import InputError
 from graphdb.molecule_graphs import MoleculeGraphs
 from graphdb.workspace import Workspace
-from learn import memory
 from learn.config import WIDTH
 from learn.embedding_file import read_embeddings, write_embeddings
 
@@ -38,8 +37,6 @@ BATCH_SIZE = 512
 
 Floats = npt.NDArray[np.float32]
 Precision = Literal["float32", "bfloat16"]
-GIVE_BACK = 2
-"""Chunks of a stream between two times that free memory goes back to the system: a few hundredths of their work."""
 
 
 class Options(NamedTuple):
@@ -151,9 +148,7 @@ def encode_stream(
     options = options or Options()
     embed = embedder(model, options, quiet=True)
     work = partial(prepare, tautomers=model.tautomers if options.standardise else None)
-    for number, prepared in enumerate(stream_batches(work, chunks)):
-        if number % GIVE_BACK == GIVE_BACK - 1:
-            memory.give_back()
+    for prepared in stream_batches(work, chunks):
         distinct = embed(prepared.graphs)
         vectors = np.full((len(prepared.rows), model.width), np.nan, dtype=np.float32)
         usable = prepared.rows >= 0

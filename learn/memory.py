@@ -2,8 +2,7 @@
 
 Batches are of different sizes, so glibc's allocator finds no room between what is left of the last one and takes more
 and more: on real molecules a training process of batches of 512 grew from 2 to 6 GB within some hundred steps, of which
-it used less than half; one that embeds grew by 0.9 kB a molecule. ``malloc_trim`` hands back what is free, also in the
-middle of the heap (man malloc_trim).
+it used less than half. ``malloc_trim`` hands back what is free, also in the middle of the heap (man malloc_trim).
 """
 
 from __future__ import annotations
