@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Options", "embed_graphs", "embedder", "encode", "encode_stream", "encode_with_reasons", "read_embeddings"]
 
 BATCH_SIZE = 512
+ATOMS = 1024
+"""Large batches hold a multiple of so many atoms, the last ones of no molecule (`learn.graph_batch.in_steps`)."""
 
 Floats = npt.NDArray[np.float32]
 Precision = Literal["float32", "bfloat16"]
@@ -206,6 +208,7 @@ def embed_graphs(
 
     from learn.batches import to_graph_batch
     from learn.device import resolve_device, warn_of_slow
+    from learn.graph_batch import in_steps
 
     if precision not in ("float32", "bfloat16"):
         raise InputError(f"precision must be float32 or bfloat16, got {precision!r}")
@@ -221,8 +224,10 @@ def embed_graphs(
         for begin in range(0, len(graphs), batch_size):
             rows = np.arange(begin, min(begin + batch_size, len(graphs)))
             batch = to_graph_batch(graphs.take(rows), where)
+            if len(batch.x) >= 4 * ATOMS:
+                batch = in_steps(batch, ATOMS)
             with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                vectors[rows] = encoder.embed(batch).float().cpu().numpy()
+                vectors[rows] = encoder.embed(batch)[: len(rows)].float().cpu().numpy()
             bar.advance(task, len(rows))
     return vectors
 

@@ -282,3 +282,10 @@ def test_embeddings_written_are_embeddings_read(tmp_path: Path) -> None:
 def test_options_that_do_not_go_together_are_refused(words: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         command.main(command.build_parser().parse_args(words))
+
+
+def test_atoms_of_no_molecule_change_nothing(model: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    smiles = ["CCO", "c1ccccc1", "C", "CC(=O)Oc1ccccc1C(=O)O"]
+    plain = encode(smiles, model, device="cpu")
+    monkeypatch.setattr("learn.encode.ATOMS", 3)
+    np.testing.assert_allclose(encode(smiles, model, device="cpu"), plain, rtol=1e-5, atol=1e-5)
