@@ -146,6 +146,7 @@ def encode_stream(
 
     from ingest.parallel import stream_batches
     from ingest.prepare import prepare
+    from learn.kernels import arrays
 
     options = options or Options()
     embed = embedder(model, options, quiet=True)
@@ -156,6 +157,7 @@ def encode_stream(
         usable = prepared.rows >= 0
         vectors[usable] = distinct[prepared.rows[usable]]
         yield prepared, vectors
+    arrays.release()
 
 
 def embedder(

@@ -1,17 +1,21 @@
 """Matrix products on a CPU, by the faster of PyTorch's two libraries.
 
 In float32 PyTorch asks MKL, which on processors of AMD takes half the width of their vector units: oneDNN, which
-PyTorch asks for bfloat16 anyway, was measured at twice the rate there (`benchmarks.pretrain`). The sums are the same,
-in another order.
+PyTorch asks for bfloat16 anyway, was measured at twice the rate there. On Intel's MKL is as fast at products of many
+rows, and twice as fast at those that sum over them (decision 15). The sums are the same, in another order.
 """
 
 from __future__ import annotations
 
+import platform
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor
+
+from learn.kernels.arrays import empty_rows
 
 BLOCK = 2048
 """Rows that are summed at a time where a product sums over many: oneDNN is slow at thin and very long ones."""
@@ -22,7 +26,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
     if _by_onednn(x):
         return cast(Tensor, _onednn()(x.contiguous(), weight, bias, "none", [], ""))
-    return x @ weight.t() if bias is None else torch.addmm(bias, x, weight.t())
+    out = empty_rows(len(x), len(weight), x.dtype)
+    return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
 
 
 def sum_of_outer(g: Tensor, x: Tensor) -> Tensor:
@@ -38,7 +43,16 @@ def sum_of_outer(g: Tensor, x: Tensor) -> Tensor:
 
 
 def _by_onednn(x: Tensor) -> bool:
-    return x.dtype == torch.float32 and x.device.type == "cpu" and _onednn() is not None
+    return x.dtype == torch.float32 and x.device.type == "cpu" and _onednn() is not None and not _mkl_is_fast()
+
+
+@cache
+def _mkl_is_fast() -> bool:
+    """Return whether PyTorch has MKL, and this processor is one of Intel's."""
+    if not torch.backends.mkl.is_available():
+        return False
+    listed = Path("/proc/cpuinfo")
+    return "GenuineIntel" in (listed.read_text(errors="replace") if listed.exists() else platform.processor())
 
 
 @cache
