@@ -7,6 +7,7 @@ that writes to them takes half as long again), or finds no room between what is 
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from typing import Any
@@ -23,12 +24,12 @@ FINENESS = 8
 """Sizes are rounded up so that from one power of two to the next there are so many."""
 
 
-def empty_rows(rows: int, columns: int, dtype: torch.dtype) -> Tensor:
-    """Return an array (rows, columns) on the CPU whose numbers are not set; its memory goes back where it dies."""
-    need = rows * columns * dtype.itemsize
+def empty_rows(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Return an array of rows on the CPU whose numbers are not set; its memory goes back where it dies."""
+    need = math.prod(shape) * dtype.itemsize
     if need < SMALLEST:
-        return torch.empty(rows, columns, dtype=dtype)
-    return torch.from_numpy(_pool.take(need)).view(dtype).view(rows, columns)
+        return torch.empty(shape, dtype=dtype)
+    return torch.from_numpy(_pool.take(need)).view(dtype).view(shape)
 
 
 def release() -> None:
@@ -87,7 +88,7 @@ class _Pool:
 
 
 def _rounded(need: int) -> int:
-    step = 2 ** (need.bit_length() - 1) // FINENESS
+    step: int = (1 << need.bit_length() - 1) // FINENESS
     return need + -need % step
 
 

@@ -213,7 +213,7 @@ class _MessageLinear(Function):
 
     @staticmethod
     def messages(x: Tensor, table: Tensor, eps: Tensor, bonds: Bonds, dtype: torch.dtype) -> Tensor:
-        out = empty_rows(*x.shape, dtype)
+        out = empty_rows(x.shape, dtype)
         rows, result, kinds, own = bits(x), bits(out), table.detach().numpy(), 1 + eps.item()
         _over_rows(
             lambda begin, end: loops.sum_messages(
@@ -230,7 +230,7 @@ class _MessageLinear(Function):
         grad = grad.contiguous()
         grad_weight = _grad_weight(grad, _MessageLinear.messages(x, table, eps, bonds, ctx.dtype), weight)
         inner = bits(_grad_input(grad, weight))
-        grad_x = empty_rows(*x.shape, x.dtype)
+        grad_x = empty_rows(x.shape, x.dtype)
         blocks = -(-len(x) // loops.MANY_ROWS)
         kinds = table.detach().numpy()
         grad_bonds = np.zeros((blocks, *kinds.shape), kinds.dtype)
@@ -345,7 +345,7 @@ class _Embed(Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, x: Array, first: Array) -> Tensor:
         ctx.x, ctx.first, ctx.shape = x, first, table.shape
-        out = empty_rows(len(x), table.shape[1], table.dtype)
+        out = empty_rows((len(x), table.shape[1]), table.dtype)
         rows, result = table.detach().numpy(), out.numpy()
         _over_rows(lambda begin, end: loops.embed(begin, end, x, first, rows, result), len(x))
         return out
@@ -379,7 +379,7 @@ def _scaled(
     residual: Tensor | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    out = empty_rows(*y.shape, dtype or y.dtype)
+    out = empty_rows(y.shape, dtype or y.dtype)
     rows, result, added = bits(y), bits(out), bits(residual if residual is not None else out[:0])
     codes, limit, factor = _dropped(keys, rate)
     _over_rows(
@@ -425,7 +425,7 @@ def _scaled_back(
         scaled = gamma * statistics.invstd / statistics.count
         slope = -scaled * of_all[1] * statistics.invstd
         offset = -scaled * of_all[0] - slope * statistics.mean
-    grad_y = empty_rows(*y.shape, y.dtype)
+    grad_y = empty_rows(y.shape, y.dtype)
     result, slopes, offsets = bits(grad_y), slope.numpy(), offset.numpy()
     _over_rows(
         lambda begin, end: loops.scale_rows_back(
@@ -437,7 +437,7 @@ def _scaled_back(
 
 
 def _added_and_pooled(h: Tensor, virtual: Tensor, offsets: Array) -> tuple[Tensor, Tensor]:
-    x, pooled = empty_rows(*h.shape, h.dtype), torch.empty_like(virtual)
+    x, pooled = empty_rows(h.shape, h.dtype), torch.empty_like(virtual)
     of_atoms, of_molecules, result, sums = bits(h), bits(virtual.contiguous()), bits(x), bits(pooled)
     spread(
         lambda begin, end: loops.add_and_pool(begin, end, of_atoms, of_molecules, offsets, result, sums), len(pooled)

@@ -26,7 +26,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
     if _by_onednn(x):
         return cast(Tensor, _onednn()(x.contiguous(), weight, bias, "none", [], ""))
-    out = empty_rows(len(x), len(weight), x.dtype)
+    out = empty_rows((len(x), len(weight)), x.dtype)
     return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
 
 
@@ -49,7 +49,7 @@ def _by_onednn(x: Tensor) -> bool:
 @cache
 def _mkl_is_fast() -> bool:
     """Return whether PyTorch has MKL, and this processor is one of Intel's."""
-    if not torch.backends.mkl.is_available():
+    if not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return False
     listed = Path("/proc/cpuinfo")
     return "GenuineIntel" in (listed.read_text(errors="replace") if listed.exists() else platform.processor())
