@@ -15,6 +15,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import inchi as _untyped_inchi
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
+from ingest.atoms import atoms_of
 from ingest.parallel import map_batches
 from ingest.standardise._counterions import ACIDS, BASES, INORGANIC, SOLVENTS
 
@@ -178,14 +179,14 @@ def _standardise(text: str, kind: str, tautomers: Tautomers) -> StandardMolecule
     mol = {"smiles": _parse_smiles, "inchi": _parse_inchi}[kind](text.strip())
     if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
         raise Rejected(f"too large: {mol.GetNumHeavyAtoms()} heavy atoms, at most {MAX_HEAVY_ATOMS}")
-    elements = {atom.GetAtomicNum() for atom in mol.GetAtoms()}
+    elements = set(map(Chem.Atom.GetAtomicNum, atoms_of(mol)))
     if 0 in elements:
         raise Rejected("undefined atoms (*)")
     if not elements.isdisjoint(_METALS):
         _refuse_complexes(mol)
     smiles, parent = _parent(_clean(mol))
     # Some published InChIs lack a hydrogen; RDKit makes a radical of such a molecule.
-    if any(map(Chem.Atom.GetNumRadicalElectrons, parent.GetAtoms())):
+    if any(map(Chem.Atom.GetNumRadicalElectrons, atoms_of(parent))):
         raise Rejected("unpaired electrons (a radical, or a hydrogen is missing)")
     if tautomers == "canonical":
         # Again from its SMILES: what the enumerator takes for the best one depends on the order of the atoms.
@@ -279,12 +280,12 @@ def _clean(mol: Chem.Mol) -> Chem.Mol:
     have neither isotopes, nor hydrogens as atoms, nor metals, nor charges.
     """
     tools = _tools()
-    isotopes = False
-    for atom in mol.GetAtoms():
-        if atom.GetIsotope():
+    atoms = atoms_of(mol)
+    isotopes = any(map(Chem.Atom.GetIsotope, atoms))
+    if isotopes:
+        for atom in atoms:
             atom.SetIsotope(0)
-            isotopes = True
-    elements = set(map(Chem.Atom.GetAtomicNum, mol.GetAtoms()))
+    elements = set(map(Chem.Atom.GetAtomicNum, atoms))
     if isotopes or 1 in elements:
         mol = Chem.RemoveHs(mol)
     if not elements.isdisjoint(_METALS):
@@ -297,11 +298,11 @@ def _clean(mol: Chem.Mol) -> Chem.Mol:
 
 def _may_reionise(mol: Chem.Mol) -> bool:
     """Return whether the reioniser may change a molecule: it moves charges, and gives lone atoms of metals theirs."""
-    return _charged(mol) or any(atom.GetDegree() == 0 for atom in mol.GetAtoms())
+    return _charged(mol) or not all(map(Chem.Atom.GetDegree, atoms_of(mol)))
 
 
 def _charged(mol: Chem.Mol) -> bool:
-    return any(map(Chem.Atom.GetFormalCharge, mol.GetAtoms()))
+    return any(map(Chem.Atom.GetFormalCharge, atoms_of(mol)))
 
 
 def _with_stereo(mol: Chem.Mol) -> Chem.Mol:

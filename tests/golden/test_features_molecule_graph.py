@@ -100,6 +100,23 @@ def test_what_no_list_holds_takes_the_last_index() -> None:
     assert dative[:, 0].tolist() == [4, 4]
 
 
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "[NH3]->[Cu]", "[Cu]<-[NH3]", "C~C", "[Mo]$[Mo]", "C->[Fe]C |C:0.0|", "CC |H:0.0|", "C1=CC=CN1->[Zn]",
+        "c1ccc(-c2ccccc2)cc1", "c1ccc2c(c1)Cc1ccccc1-2", "[O-][n+]1ccccc1", "O=c1cc[nH]cc1", "c1ccc2cccccc12",
+        "C#CC=CC",
+    ],
+)  # fmt: skip
+def test_bonds_and_aromatic_atoms_are_what_rdkit_says_of_each(smiles: str) -> None:
+    molecule = Chem.MolFromSmiles(smiles)
+    atoms, _, bonds = graph(featurise([smiles]), 0)
+    types = [str(bond.GetBondType()) for bond in molecule.GetBonds()]
+    known = [str(kind) for kind in OGB_BOND[0]]
+    assert bonds[::2, 0].tolist() == [known.index(kind) if kind in known else len(known) - 1 for kind in types]
+    assert atoms[:, 7].tolist() == [int(atom.GetIsAromatic()) for atom in molecule.GetAtoms()]
+
+
 def test_packs_molecules_one_after_the_other() -> None:
     keys = [f"key-{row}" for row in range(len(SMILES))]
     graphs = featurise(SMILES, keys)
