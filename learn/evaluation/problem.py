@@ -75,9 +75,13 @@ class Problem:
         """Return the embeddings (n, d) of all molecules, NaN where there is none; computed once, then read."""
         path = self.cache / "embeddings" / f"{model.model_hash[:20]}-{self.data.sha256[:12]}.npy"
         if not path.is_file():
-            from learn.encode import encode
+            from learn.encode import Options, embedder
 
-            found = encode(self.data.smiles, model, device=self.device)
+            # Of the graphs that all encoders share: standardising takes longer than embedding.
+            graphs, place = self.graphs(model.tautomers)
+            usable = place >= 0
+            found = np.full((len(place), model.width), np.nan, dtype=np.float32)
+            found[usable] = embedder(model, Options(self.device), quiet=True)(graphs)[place[usable]]
             with replacing_file(path) as temporary, temporary.open("wb") as stream:
                 np.save(stream, found)
         return np.asarray(np.load(path), dtype=np.float32)
