@@ -24,7 +24,7 @@ BLOCK = 2048
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return x · weightᵀ + bias: x (n, k), weight (m, k), bias (m,), in the type of `x`."""
     weight, bias = weight.to(x.dtype), None if bias is None else bias.to(x.dtype)
-    if _by_onednn(x):
+    if by_onednn(x):
         return cast(Tensor, _onednn()(x.contiguous(), weight, bias, "none", [], ""))
     out = empty_rows((len(x), len(weight)), x.dtype)
     return torch.mm(x, weight.t(), out=out) if bias is None else torch.addmm(bias, x, weight.t(), out=out)
@@ -34,7 +34,7 @@ def sum_of_outer(g: Tensor, x: Tensor) -> Tensor:
     """Return gᵀ · x, the sum over rows of their outer products: g (n, m), x (n, k)."""
     # Rows that do not lie side by side take oneDNN's slow reference.
     g, x = g.contiguous(), x.contiguous()
-    if not _by_onednn(x):
+    if not by_onednn(x):
         return g.t() @ x
     total = torch.zeros(g.shape[1], x.shape[1], dtype=x.dtype)
     for begin in range(0, len(x), BLOCK):
@@ -42,7 +42,8 @@ def sum_of_outer(g: Tensor, x: Tensor) -> Tensor:
     return total
 
 
-def _by_onednn(x: Tensor) -> bool:
+def by_onednn(x: Tensor) -> bool:
+    """Return whether products of x are done by oneDNN where PyTorch would ask MKL."""
     return x.dtype == torch.float32 and x.device.type == "cpu" and _onednn() is not None and not _mkl_is_fast()
 
 
