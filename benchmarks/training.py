@@ -101,7 +101,7 @@ class Published:
     """The published data path and model."""
 
     def __init__(self, parts: Parts, batch_size: int, device: torch.device) -> None:
-        # Here, for PyTorch Geometric takes 0.3 GB, which is not to count as ours.
+        # Here, for PyTorch Geometric takes memory that is not to count as ours.
         from benchmarks.published import DensePath, PublishedModel, loss_of
 
         torch.manual_seed(0)
