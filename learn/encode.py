@@ -151,13 +151,15 @@ def encode_stream(
     options = options or Options()
     embed = embedder(model, options, quiet=True)
     work = partial(prepare, tautomers=model.tautomers if options.standardise else None)
-    for prepared in stream_batches(work, chunks):
-        distinct = embed(prepared.graphs)
-        vectors = np.full((len(prepared.rows), model.width), np.nan, dtype=np.float32)
-        usable = prepared.rows >= 0
-        vectors[usable] = distinct[prepared.rows[usable]]
-        yield prepared, vectors
-    arrays.release()
+    try:
+        for prepared in stream_batches(work, chunks):
+            distinct = embed(prepared.graphs)
+            vectors = np.full((len(prepared.rows), model.width), np.nan, dtype=np.float32)
+            usable = prepared.rows >= 0
+            vectors[usable] = distinct[prepared.rows[usable]]
+            yield prepared, vectors
+    finally:
+        arrays.release()
 
 
 def embedder(
