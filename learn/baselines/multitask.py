@@ -166,7 +166,9 @@ class MultitaskNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(random.integers(2**31)))
             network = _network(x.shape[1], y.shape[1], config).to(self._device)
-            optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+            optimizer = torch.optim.AdamW(
+                network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+            )
             per_epoch = len(shuffled_batches(len(x), config.batch, np.random.default_rng(0)))
             schedule = torch.optim.lr_scheduler.OneCycleLR(
                 optimizer, config.learning_rate, total_steps=per_epoch * config.epochs, pct_start=0.1
