@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import MissingExtraError
-from learn.baselines.by_task import fit_by_task, predict_by_task
+from learn.baselines.by_task import ByTask, Make
 from learn.baselines.features import features
 from learn.tasks.task import Kind
 
@@ -31,7 +31,7 @@ better sees a third.
 """
 
 
-class Boosting:
+class Boosting(ByTask):
     """One LightGBM a task, on RDKit's descriptors and the counts of 2,048 folded environments (radius 2).
 
     A descriptor that RDKit cannot compute stays NaN, which LightGBM takes for missing and sends to the better side of a
@@ -67,22 +67,14 @@ class Boosting:
     ) -> None:
         if not available():
             raise MissingExtraError("lightgbm", "boosting")
-        self.kind = kind
-        self.seed = seed
-        self.jobs = jobs
+        super().__init__(kind, seed=seed, jobs=jobs)
         self.cache = cache
         self.counts = tuple(counts)
 
-    def fit(self, smiles: Sequence[str], labels: npt.NDArray[np.floating]) -> Boosting:
-        """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""
-        self._models = fit_by_task(partial(_model, self.kind, self.seed), self._features(smiles), labels, self.jobs)
-        return self
+    def _make(self) -> Make:
+        return partial(_model, self.kind, self.seed)
 
-    def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return (n, t) predictions: the probability of label 1, or the value in the labels' unit."""
-        return predict_by_task(self._models, self._features(smiles))
-
-    def _features(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
+    def _inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
         return features(smiles, self.counts, self.cache)
 
 

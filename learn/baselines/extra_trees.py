@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from learn.baselines.by_task import fit_by_task, predict_by_task
+from learn.baselines.by_task import ByTask, Make, Order
 from learn.baselines.features import features
 from learn.tasks.task import Kind
 
@@ -18,13 +18,14 @@ TREES = 300
 LEAST_LEAF = 2
 """Molecules in a leaf, at least: probabilities of single ones are 0 or 1."""
 COLUMNS: dict[str, str | float] = {"classification": "sqrt", "regression": 0.1}
-"""Columns that a split chooses from. scikit-learn's regression takes all, which is twenty times slower."""
+"""Share of the columns that a split chooses from. scikit-learn's regression takes all, twenty times slower."""
 
 
-class ExtraTrees:
+class ExtraTrees(ByTask):
     """One forest of extremely randomised trees a task, on RDKit's descriptors and Morgan counts.
 
-    A descriptor that RDKit cannot compute is the median of the training molecules.
+    A descriptor that RDKit cannot compute is the median of the training molecules. Columns that are not 0 in fewer
+    molecules of a task than a leaf has at least are left out: no split could use them, yet trees would try them.
 
     Parameters
     ----------
@@ -34,34 +35,48 @@ class ExtraTrees:
         Trees of a forest.
     """
 
+    order: ClassVar[Order] = "F"
+
     def __init__(
         self, kind: Kind, *, seed: int = 0, jobs: int = -1, cache: Path | None = None, trees: int = TREES
     ) -> None:
-        self.kind = kind
-        self.seed = seed
-        self.jobs = jobs
+        super().__init__(kind, seed=seed, jobs=jobs)
         self.cache = cache
         self.trees = trees
 
-    def fit(self, smiles: Sequence[str], labels: npt.NDArray[np.floating]) -> ExtraTrees:
-        """Learn from n molecules and labels (n, t), NaN where missing; an invalid SMILES is an `InputError`."""
+    def _make(self) -> Make:
+        return partial(_forest, self.kind, self.seed, self.trees)
+
+    def _learn_inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
         x = features(smiles, ("morgan",), self.cache)
         with np.errstate(all="ignore"):
             self._median = np.nan_to_num(np.nanmedian(x, axis=0)).astype(np.float32)
-        make = partial(_forest, self.kind, self.seed, self.trees)
-        self._models = fit_by_task(make, self._filled(x), labels, self.jobs)
-        return self
+        return self._filled(x)
 
-    def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return (n, t) predictions: the probability of label 1, or the value in the labels' unit."""
-        return predict_by_task(self._models, self._filled(features(smiles, ("morgan",), self.cache)))
+    def _inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
+        return self._filled(features(smiles, ("morgan",), self.cache))
 
     def _filled(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.where(np.isnan(x), self._median, x)
 
 
+class _Splittable:
+    """A step of scikit-learn's `Pipeline`: the columns that a tree could split at."""
+
+    def fit(self, x: npt.NDArray[np.float32], _y: object = None) -> _Splittable:
+        self._columns = np.flatnonzero(np.count_nonzero(x, axis=0) >= LEAST_LEAF)
+        return self
+
+    def transform(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asfortranarray(x[:, self._columns])
+
+
 def _forest(kind: Kind, seed: int, trees: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.pipeline import make_pipeline
 
     forest = ExtraTreesClassifier if kind == "classification" else ExtraTreesRegressor
-    return forest(n_estimators=trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS[kind], random_state=seed)
+    return make_pipeline(
+        _Splittable(),
+        forest(n_estimators=trees, min_samples_leaf=LEAST_LEAF, max_features=COLUMNS[kind], random_state=seed),
+    )

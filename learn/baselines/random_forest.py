@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.features.fingerprints import morgan_bits, unpack
-from learn.baselines.by_task import fit_by_task, predict_by_task
+from learn.baselines.by_task import ByTask, Make, Order
 from learn.tasks.task import Kind
 
 RADIUS, SIZE, TREES = 2, 2048, 200
 """The paper's baseline: fingerprint radius in bonds, its bits, trees of the forest (method.md, section 5)."""
 
 
-class RandomForest:
+class RandomForest(ByTask):
     """One random forest a task, on Morgan fingerprints, with scikit-learn's defaults otherwise.
 
     Each forest learns from the molecules that have a label for its task. Classification answers the probability of
@@ -35,38 +35,17 @@ class RandomForest:
         Processes, one task each; -1 for all cores. The result does not depend on it.
     """
 
+    order: ClassVar[Order] = "F"
+
     def __init__(self, kind: Kind, *, seed: int = 0, trees: int = TREES, jobs: int = -1) -> None:
-        self.kind = kind
-        self.seed = seed
+        super().__init__(kind, seed=seed, jobs=jobs)
         self.trees = trees
-        self.jobs = jobs
 
-    def fit(self, smiles: Sequence[str], labels: npt.NDArray[np.floating]) -> RandomForest:
-        """Learn from n molecules and their labels.
+    def _make(self) -> Make:
+        return partial(_forest, self.kind, self.seed, self.trees)
 
-        Parameters
-        ----------
-        smiles
-            n SMILES.
-        labels
-            (n, t); NaN where a label is missing.
-
-        Raises
-        ------
-        InputError
-            If a SMILES cannot be parsed.
-        """
-        self._models = fit_by_task(
-            partial(_forest, self.kind, self.seed, self.trees), fingerprints(smiles), labels, self.jobs
-        )
-        return self
-
-    def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return (n, t) predictions: the probability of label 1, or the value in the labels' unit.
-
-        A task without any label to learn from is NaN; one with a single class or value answers that one.
-        """
-        return predict_by_task(self._models, fingerprints(smiles))
+    def _inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.uint8]:
+        return fingerprints(smiles)
 
 
 def fingerprints(smiles: Sequence[str]) -> npt.NDArray[np.uint8]:

@@ -74,7 +74,7 @@ def structure_systems() -> list[System]:
             EXTRA_TREES,
             "stronger",
             by_seed(lambda problem, seed: ExtraTrees(problem.kind, seed=seed, jobs=1, cache=problem.cache)),
-            {"trees": TREES, "leaf": LEAST_LEAF, "columns": COLUMNS},
+            {"trees": TREES, "leaf": LEAST_LEAF, "columns": COLUMNS, "least": LEAST_LEAF},
             refits=True,
             cost=1.0,
             skip=_LONG,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from learn.baselines.by_task import ByTask
 from learn.evaluation.cells import Predictions
 from learn.evaluation.problem import Problem
 from learn.evaluation.summary_types import Group
@@ -80,8 +81,12 @@ def by_seed(make: Callable[[Problem, int], Model]) -> Compute:
         for seed in seeds:
             began = time.monotonic()
             model = make(problem, seed)
-            model.fit(train, labels)
-            found.append(predictions(problem, model.predict(valid), model.predict(test), time.monotonic() - began))
+            if isinstance(model, ByTask):
+                on_valid, on_test = model.fit_predict(train, labels, (valid, test))
+            else:
+                model.fit(train, labels)
+                on_valid, on_test = model.predict(valid), model.predict(test)
+            found.append(predictions(problem, on_valid, on_test, time.monotonic() - began))
         return found
 
     return compute
