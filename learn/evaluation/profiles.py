@@ -8,6 +8,7 @@ one is read in which most molecules of the data set were measured.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -139,8 +140,13 @@ def _compute(workspace: Path, node_type: NodeType, way: Way) -> Compute:
             )
             predict = [head.predict for head in heads]
         else:
+            from sklearn.exceptions import ConvergenceWarning
+
             makes = [partial(_forest, problem.kind, seed) if way == "RF" else _process for seed in seeds]
-            models = [fit_by_task(make, x[train], labels[train], 1) for make in makes]
+            with warnings.catch_warnings():
+                # A length scale at its bound, hundreds of times: profiles that say nothing of a task.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                models = [fit_by_task(make, x[train], labels[train], 1) for make in makes]
             predict = [partial(predict_by_task, model) for model in models]
         found = []
         for one in predict:
