@@ -35,7 +35,7 @@ RIDGE, MULTITASK = "Tanimoto kernel ridge", "multi-task network"
 MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, RIDGE, MULTITASK, STRUCTURES, CONTEXT)
 """What our predictor is blended of: systems that never look at the validation set."""
 
-_LONG = {"toxcast": "617 tasks: an hour and more on two cores; name it in --systems"}
+_LONG = {"toxcast": "617 tasks: a quarter of an hour to an hour of one core for a seed; name it in --systems"}
 
 
 def structure_systems() -> list[System]:
