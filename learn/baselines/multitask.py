@@ -53,7 +53,7 @@ class MultitaskConfig:
     weight_decay: float = 1e-2
     batch: int = 128
     epochs: int = 30
-    members: int = 2
+    members: int = 4
     least: int = 3
 
 

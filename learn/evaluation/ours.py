@@ -28,16 +28,15 @@ class Blend:
     cells
         Predictions by seed.
     weights
-        How often each system counts, by seed; chosen anew for each.
+        What share each system is, by seed; chosen anew for each.
     """
 
     cells: Mapping[int, Predictions]
-    weights: Mapping[int, Mapping[str, int]]
+    weights: Mapping[int, Mapping[str, float]]
 
     def share(self, member: str) -> float:
         """Return what share of the blend a system is, mean over seeds."""
-        shares = [weights.get(member, 0) / sum(weights.values()) for weights in self.weights.values()]
-        return float(np.mean(shares))
+        return float(np.mean([weights.get(member, 0) for weights in self.weights.values()]))
 
 
 def members_of(problem: Problem, systems: Mapping[str, System], store: Store, members: Sequence[str]) -> list[System]:
@@ -50,7 +49,7 @@ def blend_of(problem: Problem, members: Sequence[System], store: Store, seeds: i
     """Return the blend of systems; without a seed where one of them has none, or they are fewer than two."""
     metric, labels = problem.metric, problem.data.labels[problem.parts.valid]
     cells: dict[int, Predictions] = {}
-    weights: dict[int, Mapping[str, int]] = {}
+    weights: dict[int, Mapping[str, float]] = {}
     for seed in range(seeds if len(members) >= FEWEST_MEMBERS else 0):
         found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
         there = {name: cell for name, cell in found.items() if cell is not None}
