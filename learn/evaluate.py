@@ -239,7 +239,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--systems",
-        type=lambda text: [name.strip() for name in text.split(";" if ";" in text else ",")],
+        type=_names,
         help="names or parts of names, separated by commas (or semicolons); default: all",
     )
     parser.add_argument("--seeds", type=_positive, default=SEEDS, help="default: %(default)s")
@@ -255,6 +255,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--workspace", type=Path, help="default: $INFOALIGN_WORKSPACE")
     parser.add_argument("--device", default="cpu", help="of networks: cpu, cuda, auto (default: %(default)s)")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    # An empty part, after a last separator, is a part of every name.
+    found = [name.strip() for name in text.split(";" if ";" in text else ",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("expected names of systems, or parts of names")
+    return found
 
 
 def _positive(text: str) -> int:

@@ -44,6 +44,19 @@ def _scope(file: str) -> str:
     return SHARED_FIXTURE if SHARED_FIXTURE in (PROJECT / file).read_text(encoding="utf-8") else file
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the tests that take minutes each."""
+    parser.addoption("--long", action="store_true", help="run the tests that are marked long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests that take minutes each to those who ask for them."""
+    if not config.getoption("--long"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --long"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the real data, which lies beside the project and is read in place."""

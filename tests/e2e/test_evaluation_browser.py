@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from _browser import Tables, open_page
+from _checkpoints import tiny_checkpoint
+from _commands import Commands
 from _evaluation_summary import SUMMARY
+from sklearn.metrics import roc_auc_score
 
+from learn.checkpoint import save
 from learn.evaluation.numbers import score
 from learn.evaluation.page import html
+from learn.tasks import load
+from learn.tasks.split import split
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +71,41 @@ def test_the_page_shows_the_summary(browser: str, tmp_path: Path) -> None:
     by_task = {row[0]: row for row in shown.rows["tasks-chembl2k"][1:]}
     assert set(by_task) == {task for row in SUMMARY.rows if row.task == "chembl2k" for task in row.by_task}
     assert [row[3] for row in shown.rows["certificates"][1:] if len(row) == 4] == ["5" * 64]
+
+
+@pytest.mark.data
+def test_the_tables_of_a_real_evaluation_are_what_its_store_says(
+    browser: str, commands: Commands, shared_data: Path, tmp_path: Path
+) -> None:
+    """From the command to the browser; the scores are computed again from the kept predictions, by scikit-learn."""
+    checkpoint, report = tmp_path / "checkpoint.pt", tmp_path / "report.html"
+    save(checkpoint, tiny_checkpoint())
+    systems = "InfoAlign, linear probe;untrained encoder, linear probe;Tanimoto kernel ridge;Morgan FP + MLP"
+    folder = shared_data / "infoalign"
+    words = ["--data", str(folder), "--checkpoint", str(checkpoint), "--tasks", "chembl2k", "--systems", systems]
+    commands.run("learn.evaluate", *words, "--seeds", "2", "--no-refit", "--report", str(report))
+    data = load("chembl2k", folder)
+    labels = data.labels[split(data).test]
+    stored: dict[str, list[float]] = {}
+    for path in (commands.workspace / "evaluation").rglob("*.npz"):
+        with np.load(path) as cell:
+            name = json.loads(str(cell["about"]))["cell"]["system"]
+            stored.setdefault(name, []).append(_mean_auc(labels, cell["test"]))
+    assert set(stored) == set(systems.split(";"))
+    assert len(stored["Morgan FP + MLP"]) == 2
+    shown = Tables()
+    shown.feed(open_page(browser, report, tmp_path / "profile", "--dump-dom"))
+    header, *rows = shown.rows["scores-chembl2k"]
+    by_name = {row[0]: dict(zip(header, row, strict=True))["mean AUC"] for row in rows}
+    for name, aucs in stored.items():
+        (found,) = [text for system, text in by_name.items() if system.startswith(name)]
+        assert found.split()[0] == f"{np.mean(aucs):.3f}", name
+
+
+def _mean_auc(labels: np.ndarray, predictions: np.ndarray) -> float:
+    known = ~np.isnan(labels) & ~np.isnan(predictions)
+    columns = [(labels[rows, task], predictions[rows, task]) for task, rows in enumerate(known.T)]
+    return float(np.mean([roc_auc_score(*pair) for pair in columns if len(set(pair[0])) == 2]))
 
 
 def test_it_runs_nothing_and_asks_for_nothing(browser: str, tmp_path: Path, asked: tuple[str, list[str]]) -> None:

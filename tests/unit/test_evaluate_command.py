@@ -113,6 +113,12 @@ def test_what_a_member_brings_is_the_blend_of_the_others(data_file: Path, tmp_pa
     assert found["ablations"] == [], "of two members the other one is a row of its own"
 
 
+def test_a_separator_at_the_end_names_no_system(data_file: Path, tmp_path: Path) -> None:
+    assert _run(*words_of(data_file, tmp_path, (f"{RIDGE};",), "--seeds", 1, "--no-refit")) == 0
+    assert [row["system"] for row in read_json(tmp_path / "out.json")["rows"]] == [RIDGE]
+    assert _run(*words_of(data_file, tmp_path, (" ; ",))) == 2
+
+
 def test_what_is_there_is_not_computed_again(
     data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
