@@ -71,7 +71,9 @@ def main(arguments: argparse.Namespace) -> None:
         return True
 
     refit = () if arguments.no_refit else MEMBERS
-    jobs = missing_jobs(problems, chosen, arguments.seeds, store, wanted=wanted, refit=refit)
+    # On a processor heads gain nothing by being trained side by side in one process; a GPU wants all of them.
+    parts = processes if arguments.device == "cpu" else 1
+    jobs = missing_jobs(problems, chosen, arguments.seeds, store, wanted=wanted, refit=refit, parts=parts)
     deadline = began + 60 * arguments.budget_minutes
     if jobs:
         note(f"{len(jobs)} jobs; {processes} at once. What they share comes first")

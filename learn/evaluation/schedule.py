@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,6 +82,7 @@ def missing_jobs(
     *,
     wanted: Callable[[Problem, System], bool],
     refit: Sequence[str] = (),
+    parts: int = 1,
 ) -> list[Job]:
     """Return what is to be computed: seed 0 of everything first, the cheap before the dear, then seed 1.
 
@@ -94,6 +96,8 @@ def missing_jobs(
         Whether a system is to be run on a data set.
     refit
         Systems that are fitted on train and validation set together too, after their seed on the train set.
+    parts
+        Jobs that seeds which are best computed at once are shared among.
     """
     ordered: list[tuple[tuple[int, int, float, int], Job]] = []
     for place, problem in enumerate(problems):
@@ -104,7 +108,9 @@ def missing_jobs(
             count = seeds if system.random else 1
             for fitted in ("train", "train+valid") if system.name in refit else ("train",):
                 lacking = [seed for seed in range(count) if not store.has(cell_of(problem.data, system, seed, fitted))]
-                for chosen in [tuple(lacking)] if system.together and lacking else [(seed,) for seed in lacking]:
+                at_once = max(1, math.ceil(len(lacking) / parts)) if system.together else 1
+                for start in range(0, len(lacking), at_once):
+                    chosen = tuple(lacking[start : start + at_once])
                     key = (chosen[0], int(fitted != "train"), system.cost * size, place)
                     ordered.append((key, Job(problem.data.task.name, system.name, chosen, fitted)))
     return [job for _, job in sorted(ordered, key=lambda pair: pair[0])]

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,9 +51,15 @@ FIXED = System("fixed", "stronger", never, random=False, refits=True, cost=1.0)
 HEADS = System("heads", "encoder", never, {"encoder": "abc"}, together=True, cost=0.1)
 
 
-def jobs(store: Store, *systems: System, seeds: int = 3, refit: Sequence[str] = ()) -> list[Job]:
-    problems = [Fake("chembl2k"), Fake("biogen3k")]
-    return missing_jobs(problems, systems, seeds, store, wanted=lambda *_: True, refit=refit)  # type: ignore[arg-type]
+def jobs(store: Store, *systems: System, seeds: int = 3, refit: Sequence[str] = (), parts: int = 1) -> list[Job]:
+    problems: list[Any] = [Fake("chembl2k"), Fake("biogen3k")]
+    return missing_jobs(problems, systems, seeds, store, wanted=lambda *_: True, refit=refit, parts=parts)
+
+
+def test_seeds_that_are_best_computed_at_once_are_shared_among_processes(tmp_path: Path) -> None:
+    one = [job.seeds for job in jobs(Store(tmp_path), HEADS, seeds=7, parts=3) if job.task == "chembl2k"]
+    assert one == [(0, 1, 2), (3, 4, 5), (6,)]
+    assert {job.seeds for job in jobs(Store(tmp_path), HEADS, seeds=1, parts=3)} == {(0,)}
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
