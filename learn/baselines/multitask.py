@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from learn.baselines.features import features
+from learn.baselines.moments import moments
 from learn.device import resolve_device
 from learn.head import answer, masked_loss, shuffled_batches
 from learn.tasks.task import Kind
@@ -115,10 +116,10 @@ class MultitaskNetwork:
         chosen = [smiles[int(row)] for row in rows]
         x = self._learn_inputs(chosen)
         if more is not None:
-            self._more = _moments(np.asarray(more[rows], dtype=np.float32))
+            self._more = moments(np.asarray(more[rows], dtype=np.float32))
             x = np.hstack([x, self._standardised(more[rows])])
         y = np.asarray(labels[rows], dtype=np.float32)
-        self._centre, self._spread = _moments(y) if self.kind == "regression" else _as_they_are(y)
+        self._centre, self._spread = moments(y) if self.kind == "regression" else _as_they_are(y)
         y = (y - self._centre) / self._spread
         self._members = [self._trained(x, y, member) for member in range(self.config.members)]
         return self
@@ -193,12 +194,3 @@ def _network(width: int, n_tasks: int, config: MultitaskConfig) -> nn.Module:
 
 def _as_they_are(y: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return np.zeros(y.shape[1], np.float32), np.ones(y.shape[1], np.float32)
-
-
-def _moments(y: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return mean and standard deviation (t,) of the known labels; 0 and 1 where there is none."""
-    known = ~np.isnan(y)
-    counted = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, y, 0).sum(axis=0) / counted
-    spread = np.sqrt(np.where(known, (y - centre) ** 2, 0).sum(axis=0) / counted)
-    return centre.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
