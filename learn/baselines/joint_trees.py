@@ -84,15 +84,14 @@ class JointTrees:
         known = ~np.isnan(y)
         mean, self._spread = moments(y)
         self._mean = np.where(known.any(axis=0), mean, np.nan)
-        self._known = sparse.csr_array(known.astype(np.float64))
-        standard = np.where(known, (y - mean) / self._spread, 0)
-        self._standard = sparse.csr_array(standard)
+        self._known = known.astype(np.float64)
+        self._standard = np.where(known, (y - mean) / self._spread, 0).astype(np.float64)
         inputs = self._filled(x)
         self._trees = []
         for leaf in self.leaves:
             forest = ExtraTreesRegressor(
                 self.trees // len(self.leaves), min_samples_leaf=leaf, max_features="sqrt", random_state=self.seed
-            ).fit(inputs, standard[:, 0] if standard.shape[1] == 1 else standard)
+            ).fit(inputs, self._standard[:, 0] if y.shape[1] == 1 else self._standard)
             self._trees += [tree.tree_ for tree in forest.estimators_]
         self._learned = [tree.apply(inputs) for tree in self._trees]
         return self
@@ -105,10 +104,9 @@ class JointTrees:
         for tree, learned in zip(self._trees, self._learned, strict=True):
             shape = (tree.node_count, len(learned))
             weights = 1 / np.bincount(learned, minlength=shape[0])[learned]
-            pooled = sparse.csr_array((weights, (learned, np.arange(shape[1]))), shape=shape)
-            asked = tree.apply(inputs)
-            above += (pooled @ self._standard)[asked]
-            below += (pooled @ self._known)[asked]
+            pooled = sparse.csr_array((weights, (learned, np.arange(shape[1]))), shape=shape)[tree.apply(inputs)]
+            above += pooled @ self._standard
+            below += pooled @ self._known
         answers = above / below * self._spread + self._mean
         return np.asarray(answers.clip(0, 1) if self.kind == "classification" else answers)
 
