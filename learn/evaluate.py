@@ -38,6 +38,8 @@ from learn.metrics import MeanAndDeviation
 from learn.tasks import TASKS, task_named
 
 SEEDS = 10
+PREPARING = 0.5
+"""Share of a budget after which no data set's shared inputs are begun, so that something of it is left for cells."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -84,6 +86,7 @@ def main(arguments: argparse.Namespace) -> None:
                 for problem in problems
             ],
             models,
+            until=began + PREPARING * 60 * arguments.budget_minutes,
         )
         _run(sources, jobs, store, processes, deadline, missing)
     summary = summarise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -147,8 +148,10 @@ def catalogue(checkpoints: Sequence[Checkpoint], workspace: Path | None = None) 
     return {system.name: system for system in found}
 
 
-def prepare(wanted: Sequence[tuple[Problem, Sequence[System]]], checkpoints: Sequence[Checkpoint]) -> None:
-    """Compute what systems share, in all processes at once, so that no cell has to.
+def prepare(
+    wanted: Sequence[tuple[Problem, Sequence[System]]], checkpoints: Sequence[Checkpoint], until: float = math.inf
+) -> None:
+    """Compute what systems share, in all processes at once, so that no cell has to; small data sets first.
 
     Parameters
     ----------
@@ -156,26 +159,31 @@ def prepare(wanted: Sequence[tuple[Problem, Sequence[System]]], checkpoints: Seq
         Data sets, and the systems that are to be computed on each.
     checkpoints
         The encoders.
+    until
+        By `time.monotonic`; no data set is begun after it, and its cells compute themselves what they need.
     """
-    lists: list[list[str]] = []
-    for problem, systems in wanted:
-        if any(system.group == "stronger" or system.name.startswith(MULTITASK) for system in systems):
-            parts = problem.parts
-            both = np.concatenate([parts.train, parts.valid])
-            lists += [problem.smiles(rows) for rows in (parts.train, parts.valid, parts.test, both)]
-    if lists:
-        features.prepare(lists, wanted[0][0].cache)
-    for problem, systems in wanted:
-        hashes = {system.encoder for system in systems} - {None}
-        for place, model in enumerate(checkpoints):
-            for each in (model, untrained(model)) if place == 0 else (model,):
-                if each.model_hash in hashes:
-                    problem.embeddings(each)
-        if any(system.group == "profile" or system.name == CONTEXT for system in systems):
-            problem.blocks()
-        if any("fine-tuned" in system.name for system in systems):
-            for model in checkpoints:
-                problem.graphs(model.tautomers)
+    for problem, systems in sorted(wanted, key=lambda pair: len(pair[0].data.smiles)):
+        if time.monotonic() >= until:
+            break
+        _prepare(problem, systems, checkpoints)
+
+
+def _prepare(problem: Problem, systems: Sequence[System], checkpoints: Sequence[Checkpoint]) -> None:
+    if any(system.group == "stronger" or system.name.startswith(MULTITASK) for system in systems):
+        parts = problem.parts
+        both = np.concatenate([parts.train, parts.valid])
+        lists = [problem.smiles(rows) for rows in (parts.train, parts.valid, parts.test, both)]
+        features.prepare(lists, problem.cache)
+    hashes = {system.encoder for system in systems} - {None}
+    for place, model in enumerate(checkpoints):
+        for each in (model, untrained(model)) if place == 0 else (model,):
+            if each.model_hash in hashes:
+                problem.embeddings(each)
+    if any(system.group == "profile" or system.name == CONTEXT for system in systems):
+        problem.blocks()
+    if any("fine-tuned" in system.name for system in systems):
+        for model in checkpoints:
+            problem.graphs(model.tautomers)
 
 
 def _boosting(problem: Problem, seed: int, counts: tuple[str, ...]) -> Boosting:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphdb.errors import ArtefactError
-from learn.evaluation import schedule
+from learn.evaluation import catalogue, schedule
 from learn.evaluation.blend import blended, choose, comparable
 from learn.evaluation.cells import Cell, Predictions, Store
 from learn.evaluation.schedule import Job, Sources, cell_of, missing_jobs, run_jobs
@@ -60,6 +60,18 @@ def test_seeds_that_are_best_computed_at_once_are_shared_among_processes(tmp_pat
     one = [job.seeds for job in jobs(Store(tmp_path), HEADS, seeds=7, parts=3) if job.task == "chembl2k"]
     assert one == [(0, 1, 2), (3, 4, 5), (6,)]
     assert {job.seeds for job in jobs(Store(tmp_path), HEADS, seeds=1, parts=3)} == {(0,)}
+
+
+def test_inputs_are_prepared_for_small_data_sets_first_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    large, small = Fake("chembl2k"), Fake("biogen3k")
+    large.data = data_of("chembl2k", 9)
+    prepared: list[str] = []
+    monkeypatch.setattr(catalogue, "_prepare", lambda problem, *_: prepared.append(problem.data.task.name))
+    wanted: Any = [(large, [CHEAP]), (small, [CHEAP])]
+    catalogue.prepare(wanted, [])
+    assert prepared == ["biogen3k", "chembl2k"]
+    catalogue.prepare(wanted, [], until=time.monotonic() - 1)
+    assert len(prepared) == 2, "the time was over"
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
