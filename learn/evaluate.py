@@ -38,7 +38,7 @@ from learn.metrics import MeanAndDeviation
 from learn.tasks import TASKS, task_named
 
 SEEDS = 10
-PREPARING = 0.5
+PREPARING = 0.25
 """Share of a budget after which no data set's shared inputs are begun, so that something of it is left for cells."""
 
 
