@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from learn.baselines.by_task import ByTask, Make
 from learn.baselines.features import features
+from learn.baselines.moments import medians
 from learn.tasks.task import Kind
 
 TREES = 300
@@ -47,8 +48,7 @@ class ExtraTrees(ByTask):
 
     def _learn_inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
         x = features(smiles, ("morgan",), self.cache)
-        with np.errstate(all="ignore"):
-            self._median = np.nan_to_num(np.nanmedian(x, axis=0)).astype(np.float32)
+        self._median = medians(x)
         return self._filled(x)
 
     def _inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from learn.baselines.features import features
-from learn.baselines.moments import moments
+from learn.baselines.moments import medians, moments
 from learn.tasks.task import Kind
 
 TREES = 300
@@ -77,8 +77,7 @@ class JointTrees:
         if not rows.size:
             raise ValueError("no molecule has a label")
         x = features([smiles[int(row)] for row in rows], ("morgan",), self.cache)
-        with np.errstate(all="ignore"):
-            self._median = np.nan_to_num(np.nanmedian(x, axis=0)).astype(np.float32)
+        self._median = medians(x)
         self._columns = np.flatnonzero(np.count_nonzero(x, axis=0) >= LEAST_COUNT)
         y = np.asarray(labels[rows], dtype=np.float32)
         known = ~np.isnan(y)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from learn.baselines.features import features
-from learn.baselines.moments import moments
+from learn.baselines.moments import medians, moments
 from learn.device import resolve_device
 from learn.head import answer, masked_loss, shuffled_batches
 from learn.tasks.task import Kind
@@ -141,8 +141,7 @@ class MultitaskNetwork:
         n_counts = 2048 * len(self.config.counts)
         self._n_descriptors = raw.shape[1] - n_counts
         described = raw[:, : self._n_descriptors]
-        with np.errstate(all="ignore"):
-            self._median = np.nan_to_num(np.nanmedian(described, axis=0)).astype(np.float32)
+        self._median = medians(described)
         self._ranks = QuantileTransformer(
             n_quantiles=min(500, len(raw)), output_distribution="normal", random_state=self.seed, subsample=10**9
         ).fit(np.where(np.isnan(described), self._median, described))
