@@ -9,16 +9,18 @@ regression by values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from learn.evaluation.rank_sums import RankSums, twice_ranks
 from learn.metrics import better, score
 from learn.tasks.task import Metric
 
 Floats = npt.NDArray[np.floating]
+Counts = npt.NDArray[np.int32]
 ROUNDS, BAGS = 10, 20
 TASKS = 100
 """Tasks of a sample, at most: of hundreds, some say what all would, in a fraction of the time."""
@@ -41,49 +43,95 @@ def choose(metric: Metric, labels: Floats, predictions: Mapping[str, Floats]) ->
     ValueError
         If there is no system, or no task of the validation set can be scored.
     """
+    return choose_among(metric, labels, predictions, [list(predictions)])[0]
+
+
+def choose_among(
+    metric: Metric, labels: Floats, predictions: Mapping[str, Floats], among: Sequence[Collection[str]]
+) -> list[dict[str, float]]:
+    """Return what `choose` would for some of the systems at a time, for the price of little more than once.
+
+    Without one of its systems a selection goes the same way until that one would be added, so most means have been
+    scored already.
+
+    Parameters
+    ----------
+    metric, labels, predictions
+        As for `choose`.
+    among
+        The names of systems that are chosen from, a collection for each answer.
+    """
     names = sorted(predictions)
-    if not names:
+    allowed = [[place for place, name in enumerate(names) if name in some] for some in among]
+    if not all(allowed):
         raise ValueError("nothing to blend")
     random = np.random.default_rng(0)
     stacked = np.stack([predictions[name] for name in names])
-    found = []
+    found: list[list[Floats]] = [[] for _ in among]
     for _ in range(BAGS):
         rows = random.integers(0, len(labels), len(labels))
         columns = random.permutation(labels.shape[1])[:TASKS]
-        share = _greedy(metric, labels[np.ix_(rows, columns)], stacked[:, rows][:, :, columns])
-        if share is not None:
-            found.append(share)
-    if not found:  # few molecules: samples may lack one of two classes where all of them have both
-        whole = _greedy(metric, labels, stacked)
-        if whole is None:
-            raise ValueError("no task of the validation set can be scored")
-        found = [whole]
-    mean = np.mean(found, axis=0)
-    return {name: float(share) for name, share in zip(names, mean, strict=True) if share > 0}
+        sample = _Sample(metric, labels[np.ix_(rows, columns)], stacked[:, rows][:, :, columns])
+        for shares, some in zip(found, allowed, strict=True):
+            share = sample.select(some)
+            if share is not None:
+                shares.append(share)
+    if not all(found):  # few molecules: samples may lack one of two classes where all of them have both
+        whole = _Sample(metric, labels, stacked)
+        for shares, some in zip(found, allowed, strict=True):
+            if not shares and (share := whole.select(some)) is not None:
+                shares.append(share)
+    if not all(found):
+        raise ValueError("no task of the validation set can be scored")
+    means = [np.mean(shares, axis=0) for shares in found]
+    return [{name: float(share) for name, share in zip(names, mean, strict=True) if share > 0} for mean in means]
 
 
-def _greedy(metric: Metric, labels: Floats, predictions: Floats) -> npt.NDArray[np.float64] | None:
-    """Return the share (s,) of each system in the best mean found (s, v, t); None if no task can be scored.
+class _Sample:
+    """Labels (v, t) and the predictions (s, v, t) of systems, whose means are scored once each."""
 
-    Of the systems that are added, as many count as gave the best score, the fewest of equals.
-    """
-    scales = [comparable(metric, one) for one in predictions]
-    total = np.zeros_like(scales[0])
-    added: list[int] = []
-    best, length = float("nan"), 0
-    for _ in range(ROUNDS):
-        reached = [score(metric, labels, (total + scale) / (len(added) + 1)).mean for scale in scales]
-        chosen = 0
-        for place in range(1, len(reached)):
-            if better(metric, reached[place], reached[chosen]):
-                chosen = place
-        added.append(chosen)
-        total = total + scales[chosen]
-        if np.isnan(best) or better(metric, reached[chosen], best):
-            best, length = reached[chosen], len(added)
-    if np.isnan(best):
-        return None
-    return np.bincount(added[:length], minlength=len(scales)) / length
+    def __init__(self, metric: Metric, labels: Floats, predictions: Floats) -> None:
+        self._metric: Metric = metric
+        self._n_systems = len(predictions)
+        self._score = _aucs(labels, predictions) if metric == "auc" else _others(metric, labels, predictions)
+        self._scores: dict[tuple[int, ...], float] = {}
+
+    def select(self, allowed: Sequence[int]) -> npt.NDArray[np.float64] | None:
+        """Return the share (s,) of each system in the best mean found of those allowed; None if nothing can be scored.
+
+        Of the systems that are added, as many count as gave the best score, the fewest of equals.
+        """
+        counts = np.zeros(self._n_systems, dtype=np.int32)
+        taken = counts
+        best = float("nan")
+        for _ in range(ROUNDS):
+            steps = [counts + (np.arange(len(counts)) == place) for place in allowed]
+            reached = [self._scored(step) for step in steps]
+            chosen = 0
+            for place in range(1, len(reached)):
+                if better(self._metric, reached[place], reached[chosen]):
+                    chosen = place
+            counts = steps[chosen]
+            if np.isnan(best) or better(self._metric, reached[chosen], best):
+                best, taken = reached[chosen], counts
+        return None if np.isnan(best) else taken / taken.sum()
+
+    def _scored(self, counts: Counts) -> float:
+        key = tuple(counts.tolist())
+        if key not in self._scores:
+            self._scores[key] = self._score(counts)
+        return self._scores[key]
+
+
+def _aucs(labels: Floats, predictions: Floats) -> Callable[[Counts], float]:
+    sums = RankSums(labels)
+    ranks = np.stack([twice_ranks(one) for one in predictions])
+    return lambda counts: sums.mean_auc(np.einsum("s,stv->tv", counts, ranks))
+
+
+def _others(metric: Metric, labels: Floats, predictions: Floats) -> Callable[[Counts], float]:
+    values = np.stack([comparable(metric, one) for one in predictions])
+    return lambda counts: score(metric, labels, np.tensordot(counts / counts.sum(), values, axes=1)).mean
 
 
 def blended(metric: Metric, predictions: Mapping[str, Floats], weights: Mapping[str, float]) -> npt.NDArray[np.float32]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learn.evaluation.blend import blended, choose
+from learn.evaluation.blend import blended, choose_among
 from learn.evaluation.cells import Predictions, Store
 from learn.evaluation.problem import Problem
 from learn.evaluation.schedule import cell_of
@@ -29,10 +29,14 @@ class Blend:
         Predictions by seed.
     weights
         What share each system is, by seed; chosen anew for each.
+    without
+        By a member that is left out: what the others predict, by seed, their weights chosen anew. Empty for two
+        members, of which the other one is a system by itself.
     """
 
     cells: Mapping[int, Predictions]
     weights: Mapping[int, Mapping[str, float]]
+    without: Mapping[str, Mapping[int, Predictions]]
 
     def share(self, member: str) -> float:
         """Return what share of the blend a system is, mean over seeds."""
@@ -47,21 +51,32 @@ def members_of(problem: Problem, systems: Mapping[str, System], store: Store, me
 
 def blend_of(problem: Problem, members: Sequence[System], store: Store, seeds: int) -> Blend:
     """Return the blend of systems; without a seed where one of them has none, or they are fewer than two."""
-    metric, labels = problem.metric, problem.data.labels[problem.parts.valid]
+    labels = problem.data.labels[problem.parts.valid]
+    names = [system.name for system in members]
+    left_out = names if len(names) > FEWEST_MEMBERS else []
     cells: dict[int, Predictions] = {}
     weights: dict[int, Mapping[str, float]] = {}
+    without: dict[str, dict[int, Predictions]] = {name: {} for name in left_out}
     for seed in range(seeds if len(members) >= FEWEST_MEMBERS else 0):
         found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
         there = {name: cell for name, cell in found.items() if cell is not None}
         if len(there) < len(members):
             continue
-        weights[seed] = choose(metric, labels, {name: cell.valid for name, cell in there.items()})
-        valid, test = (
-            blended(metric, {name: getattr(cell, part) for name, cell in there.items()}, weights[seed])
-            for part in ("valid", "test")
-        )
-        cells[seed] = Predictions(valid, test, sum(there[name].seconds for name in weights[seed]))
-    return Blend(cells, weights)
+        among = [names, *([name for name in names if name != one] for one in left_out)]
+        predictions = {name: cell.valid for name, cell in there.items()}
+        weights[seed], *others = choose_among(problem.metric, labels, predictions, among)
+        cells[seed] = _mean(problem, there, weights[seed])
+        for one, shares in zip(left_out, others, strict=True):
+            without[one][seed] = _mean(problem, there, shares)
+    return Blend(cells, weights, without)
+
+
+def _mean(problem: Problem, cells: Mapping[str, Predictions], weights: Mapping[str, float]) -> Predictions:
+    valid, test = (
+        blended(problem.metric, {name: getattr(cells[name], part) for name in weights}, weights)
+        for part in ("valid", "test")
+    )
+    return Predictions(valid, test, sum(cells[name].seconds for name in weights))
 
 
 def refitted(problem: Problem, systems: Mapping[str, System], store: Store, blend: Blend) -> dict[int, Predictions]:
@@ -77,9 +92,9 @@ def refitted(problem: Problem, systems: Mapping[str, System], store: Store, blen
     return found
 
 
-def ablations(problem: Problem, members: Sequence[System], store: Store, blend: Blend) -> list[Ablation]:
-    """Return what the blend is without each of its members: the weights of the others are chosen anew."""
-    if len(members) <= FEWEST_MEMBERS or not blend.cells:
+def ablations(problem: Problem, blend: Blend) -> list[Ablation]:
+    """Return what the blend is without each of its members."""
+    if not blend.cells:
         return []
     labels = problem.data.labels[problem.parts.test]
 
@@ -90,10 +105,8 @@ def ablations(problem: Problem, members: Sequence[System], store: Store, blend: 
     if whole.covered.sum() < FEWEST:
         return []
     found = []
-    for member in members:
-        rest = blend_of(problem, [one for one in members if one is not member], store, max(blend.cells) + 1)
-        without = scored(rest.cells)
+    for member, cells in blend.without.items():
+        without = scored(cells)
         against = compare(without, whole, BLEND)
-        share = blend.share(member.name)
-        found.append(Ablation(problem.data.task.name, member.name, share, without.estimate, against))
+        found.append(Ablation(problem.data.task.name, member, blend.share(member), without.estimate, against))
     return found

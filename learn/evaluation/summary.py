@@ -88,7 +88,7 @@ def summarise(
         cards.append(card)
         rows += more
         duels += _duels(problem, scored)
-        brought += ablations(problem, mine, store, blend)
+        brought += ablations(problem, blend)
     return Summary(
         tasks=tuple(cards),
         rows=tuple(rows),

@@ -10,16 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from graphdb.errors import ArtefactError
 from learn.evaluation import catalogue, schedule
-from learn.evaluation.blend import blended, choose, comparable
 from learn.evaluation.cells import Cell, Predictions, Store
 from learn.evaluation.schedule import Job, Sources, cell_of, missing_jobs, run_jobs
 from learn.evaluation.system import System
-from learn.metrics import score
 from learn.tasks import TASKS, TaskData
 
 
@@ -164,75 +160,6 @@ def test_threads_of_workers_are_few_and_the_environment_is_left_as_it_was(monkey
         assert schedule.os.environ["OMP_NUM_THREADS"] == schedule.os.environ["MKL_NUM_THREADS"] == "2"
     assert schedule.os.environ["OMP_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in schedule.os.environ
-
-
-def test_a_blend_is_chosen_by_the_validation_set() -> None:
-    rng = np.random.default_rng(0)
-    labels = (rng.random((80, 3)) < 0.4).astype(np.float32)
-    good = labels + rng.standard_normal(labels.shape)
-    also = labels + rng.standard_normal(labels.shape)
-    noise = rng.standard_normal(labels.shape)
-    weights = choose("auc", labels, {"good": good, "also": also, "noise": noise})
-    assert weights["good"]
-    assert weights["also"]
-    assert weights.get("noise", 0) <= 0.2
-    assert sum(weights.values()) == pytest.approx(1)
-    together = score("auc", labels, blended("auc", {"good": good, "also": also, "noise": noise}, weights)).mean
-    assert together > max(score("auc", labels, one).mean for one in (good, also))
-    # Only the order matters: how sure a system is of itself does not.
-    assert choose("auc", labels, {"good": 1000 * good, "also": also, "noise": np.exp(noise)}) == weights
-
-
-def test_no_single_molecule_decides_a_blend() -> None:
-    rng = np.random.default_rng(3)
-    labels = rng.standard_normal((200, 2))
-    predictions = {name: labels + rng.standard_normal(labels.shape) for name in "abc"}
-    before = choose("mae", labels, predictions)
-    without = {name: one[1:] for name, one in predictions.items()}
-    after = choose("mae", labels[1:], without)
-    assert set(before) == set("abc"), "all are as good"
-    assert max(abs(before[name] - after[name]) for name in "abc") < 0.15
-
-
-def test_a_class_of_one_molecule_is_missing_from_most_samples_and_still_scored() -> None:
-    labels = np.zeros((12, 1), dtype=np.float32)
-    labels[4] = 1
-    right, wrong = np.eye(12)[:, [4]], 1 - np.eye(12)[:, [4]]
-    assert choose("auc", labels, {"right": right, "wrong": wrong}) == {"right": 1.0}
-
-
-def test_of_hundreds_of_tasks_samples_see_some_and_together_all() -> None:
-    rng = np.random.default_rng(4)
-    labels = (rng.random((40, 150)) < 0.5).astype(np.float32)
-    halves = np.arange(150) < 75
-    first = np.where(halves, labels, 0.5)
-    second = np.where(halves, 0.5, labels)
-    weights = choose("auc", labels, {"first": first, "second": second})
-    assert weights["first"] == pytest.approx(0.5, abs=0.1)
-
-
-def test_a_blend_of_a_regression_is_of_values() -> None:
-    rng = np.random.default_rng(1)
-    labels = rng.standard_normal((60, 2))
-    high, low = labels + 1, labels - 1
-    weights = choose("mae", labels, {"high": high, "low": low, "far": labels + 9})
-    assert set(weights) == {"high", "low"}
-    assert weights["high"] == pytest.approx(0.5, abs=0.05)
-    np.testing.assert_allclose(blended("mae", {"high": high, "low": low}, weights), labels, atol=0.1)
-    with pytest.raises(ValueError, match="nothing"):
-        choose("mae", labels, {})
-    with pytest.raises(ValueError, match="can be scored"):
-        choose("mae", np.full((3, 1), np.nan), {"a": np.zeros((3, 1))})
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=20))
-def test_ranks_keep_the_order_and_its_ties(values: list[float]) -> None:
-    found = comparable("auc", np.array(values)[:, None])[:, 0]
-    assert ((found > 0) & (found < 1)).all()
-    for i, x in enumerate(values):
-        for j, y in enumerate(values):
-            assert (found[i] < found[j]) == (x < y)
 
 
 @pytest.mark.slow
