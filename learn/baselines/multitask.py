@@ -17,11 +17,10 @@ from torch import nn
 
 from learn.baselines.features import features
 from learn.baselines.moments import medians, moments
+from learn.baselines.training import Floats, Labels, trained
 from learn.device import resolve_device
-from learn.head import answer, masked_loss, shuffled_batches
+from learn.head import answer
 from learn.tasks.task import Kind
-
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,8 @@ class MultitaskConfig:
         Widths of the hidden layers.
     dropout, input_dropout
         Shares of hidden units, and of inputs, that are dropped.
-    learning_rate, weight_decay
-        Of AdamW; the rate rises for a tenth of the steps and falls to 0 (Smith 2018).
-    batch, epochs
-        Molecules in a step, passes over them.
+    learning_rate, weight_decay, batch, epochs
+        As of `learn.baselines.training.Training`.
     members
         Networks whose answers are averaged.
     least
@@ -110,18 +107,26 @@ class MultitaskNetwork:
         ValueError
             If fewer than two molecules have a label.
         """
-        rows = np.flatnonzero((~np.isnan(labels)).any(axis=1))
-        if len(rows) < 2:
-            raise ValueError("the training set needs at least two labelled molecules")
-        chosen = [smiles[int(row)] for row in rows]
-        x = self._learn_inputs(chosen)
+        self._labels = Labels(self.kind, labels)
+        rows = self._labels.rows
+        x = self._learn_inputs([smiles[int(row)] for row in rows])
         if more is not None:
             self._more = moments(np.asarray(more[rows], dtype=np.float32))
             x = np.hstack([x, self._standardised(more[rows])])
-        y = np.asarray(labels[rows], dtype=np.float32)
-        self._centre, self._spread = moments(y) if self.kind == "regression" else _as_they_are(y)
-        y = (y - self._centre) / self._spread
-        self._members = [self._trained(x, y, member) for member in range(self.config.members)]
+        learned = self._labels.learned
+        inputs = torch.as_tensor(x, device=self._device)
+        self._members = [
+            trained(
+                lambda: _network(x.shape[1], learned.shape[1], self.config),
+                lambda chosen: inputs[torch.as_tensor(chosen, device=self._device)],
+                learned,
+                self.kind,
+                self.config,
+                np.random.default_rng([self.seed, member]),
+                self._device,
+            )
+            for member in range(self.config.members)
+        ]
         return self
 
     def predict(self, smiles: Sequence[str], more: Floats | None = None) -> npt.NDArray[np.float64]:
@@ -132,7 +137,7 @@ class MultitaskNetwork:
         )
         with torch.no_grad():
             answers = [answer(member(x), self.kind) for member in self._members]
-        return np.asarray(np.mean(answers, axis=0) * self._spread + self._centre, dtype=np.float64)
+        return self._labels.in_unit(np.mean(answers, axis=0))
 
     def _learn_inputs(self, smiles: Sequence[str]) -> npt.NDArray[np.float32]:
         from sklearn.preprocessing import QuantileTransformer
@@ -159,29 +164,6 @@ class MultitaskNetwork:
         scaled = np.nan_to_num((np.asarray(more, dtype=np.float32) - centre) / spread)
         return np.asarray(scaled.clip(-5, 5), dtype=np.float32)
 
-    def _trained(self, inputs: npt.NDArray[np.float32], labels: npt.NDArray[np.float32], member: int) -> nn.Module:
-        config = self.config
-        random = np.random.default_rng([self.seed, member])
-        x, y = (torch.as_tensor(part, device=self._device) for part in (inputs, labels))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(random.integers(2**31)))
-            network = _network(x.shape[1], y.shape[1], config).to(self._device)
-            optimizer = torch.optim.AdamW(
-                network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-            )
-            per_epoch = len(shuffled_batches(len(x), config.batch, np.random.default_rng(0)))
-            schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, config.learning_rate, total_steps=per_epoch * config.epochs, pct_start=0.1
-            )
-            for _ in range(config.epochs):
-                for rows in shuffled_batches(len(x), config.batch, random):
-                    part = torch.as_tensor(rows, device=self._device)
-                    optimizer.zero_grad(set_to_none=True)
-                    masked_loss(self.kind, network(x[part]), y[part]).backward()  # type: ignore[no-untyped-call]
-                    optimizer.step()
-                    schedule.step()
-        return network.eval()
-
 
 def _network(width: int, n_tasks: int, config: MultitaskConfig) -> nn.Module:
     layers: list[nn.Module] = [nn.Dropout(config.input_dropout)]
@@ -189,7 +171,3 @@ def _network(width: int, n_tasks: int, config: MultitaskConfig) -> nn.Module:
         layers += [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(config.dropout)]
         width = hidden
     return nn.Sequential(*layers, nn.Linear(width, n_tasks))
-
-
-def _as_they_are(y: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    return np.zeros(y.shape[1], np.float32), np.ones(y.shape[1], np.float32)

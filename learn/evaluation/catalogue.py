@@ -22,10 +22,12 @@ from learn.baselines import (
     boosting,
     features,
     joint_trees,
+    message_passing,
 )
 from learn.baselines.extra_trees import COLUMNS, LEAST_LEAF, TREES
 from learn.baselines.fingerprint_head import FingerprintHead
 from learn.baselines.kernel_ridge import RIDGES
+from learn.baselines.message_passing import MessagePassing, MessagePassingConfig
 from learn.baselines.multitask import MultitaskConfig
 from learn.baselines.random_forest import RADIUS, SIZE
 from learn.baselines.random_forest import TREES as FOREST_TREES
@@ -43,8 +45,8 @@ FOREST, FP_MLP, FP_GP = "Morgan FP + RF", "Morgan FP + MLP", "Morgan FP + GP"
 LIGHTGBM, EXTRA_TREES = "LightGBM, descriptors + counts", "ExtraTrees, descriptors + counts"
 LIGHTGBM_MORE = "LightGBM, pairs and torsions too"
 JOINT_TREES = "joint trees, all tasks at once"
-RIDGE, MULTITASK = "Tanimoto kernel ridge", "multi-task network"
-MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, JOINT_TREES, RIDGE, MULTITASK, STRUCTURES, CONTEXT)
+RIDGE, MULTITASK, DMPNN = "Tanimoto kernel ridge", "multi-task network", "D-MPNN (chemprop)"
+MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, JOINT_TREES, RIDGE, MULTITASK, DMPNN, STRUCTURES, CONTEXT)
 """What our predictor is blended of: systems that never look at the validation set."""
 
 _LONG = {"toxcast": "617 tasks: a quarter of an hour to an hour of one core for a seed; name it in --systems"}
@@ -113,6 +115,17 @@ def structure_systems() -> list[System]:
                     skip=_LONG,
                 )
             )
+    if message_passing.available():
+        found.append(
+            System(
+                DMPNN,
+                "stronger",
+                by_seed(lambda problem, seed: MessagePassing(problem.kind, seed=seed, device=problem.device)),
+                asdict(MessagePassingConfig()),
+                refits=True,
+                cost=3.0,
+            )
+        )
     if find_spec("gpytorch") is not None:
         from learn.baselines.gaussian_process import SETTINGS, TanimotoGP
 

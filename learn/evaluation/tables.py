@@ -195,8 +195,13 @@ def _notes(summary: Summary) -> list[str]:
             f"{encoder.steps:,} steps; molecules held out: {held_out or 'none'}."
             + (f" Simulated: {_text(', '.join(encoder.simulated))}." if encoder.simulated else "")
         )
+    # A line a reason: a table that is short of time lacks a hundred cells for the same one.
+    without: dict[tuple[str, str], list[str]] = {}
+    for task, system, reason in summary.missing:
+        without.setdefault((task, reason), []).append(system)
     lines += [
-        f"- Missing: {_text(system)} on {_text(task)}: {_text(reason)}" for task, system, reason in summary.missing
+        f"- Missing on {_text(task)}, {_text(reason)}: {_text('; '.join(systems))}."
+        for (task, reason), systems in without.items()
     ]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(summary.versions.items()))
     lines.append(

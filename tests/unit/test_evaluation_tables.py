@@ -114,8 +114,14 @@ def test_markdown() -> None:
     outside_of_code = re.sub(r"`[^`]*`", "", text)
     assert "<script>" not in outside_of_code
     assert "No system has been computed." in text
-    assert "- Missing: Morgan FP + RF on toxcast: the budget was over" in text
+    assert "- Missing on toxcast, the budget was over" in text
     assert "2 cores" in text
+
+
+def test_cells_that_are_missing_for_one_reason_are_named_together() -> None:
+    cells = (("toxcast", "A, b", "no time"), ("chembl2k", "A, b", "no time"), ("toxcast", "C", "no time"))
+    lines = [line for line in markdown(replace(BARE, missing=cells)).splitlines() if "Missing on" in line]
+    assert lines == ["- Missing on toxcast, no time: A, b; C.", "- Missing on chembl2k, no time: A, b."]
 
 
 def test_markdown_of_little() -> None:
