@@ -23,7 +23,7 @@ from graphdb.machine import processors
 from graphdb.workspace import Workspace
 from learn.checkpoint import Checkpoint
 from learn.checkpoint import load as load_checkpoint
-from learn.evaluation.catalogue import MEMBERS, cache_of, catalogue, prepare
+from learn.evaluation.catalogue import MEANS, MEMBERS, cache_of, catalogue, prepare
 from learn.evaluation.cells import Store
 from learn.evaluation.encoders import NAMES
 from learn.evaluation.leakage import leakage_of
@@ -95,6 +95,7 @@ def main(arguments: argparse.Namespace) -> None:
         store,
         seeds=arguments.seeds,
         members=MEMBERS,
+        means=MEANS,
         encoders=[(NAMES[model.config.objective], model) for model in models],
         leakage=leakage,
         missing=missing,

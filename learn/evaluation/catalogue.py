@@ -48,6 +48,11 @@ JOINT_TREES = "joint trees, all tasks at once"
 RIDGE, MULTITASK, DMPNN = "Tanimoto kernel ridge", "multi-task network", "D-MPNN (chemprop)"
 MEMBERS = (LIGHTGBM, LIGHTGBM_MORE, EXTRA_TREES, JOINT_TREES, RIDGE, MULTITASK, DMPNN, STRUCTURES, CONTEXT)
 """What our predictor is blended of: systems that never look at the validation set."""
+MEANS = {
+    "mean of LightGBM and ExtraTrees": (LIGHTGBM, EXTRA_TREES),
+    "mean of LightGBM, ExtraTrees and kernel ridge": (LIGHTGBM, EXTRA_TREES, RIDGE),
+}
+"""Baselines that are the plain mean of others, of ranks for a classification."""
 
 _LONG = {"toxcast": "617 tasks: a quarter of an hour to an hour of one core for a seed; name it in --systems"}
 

@@ -58,9 +58,8 @@ def blend_of(problem: Problem, members: Sequence[System], store: Store, seeds: i
     weights: dict[int, Mapping[str, float]] = {}
     without: dict[str, dict[int, Predictions]] = {name: {} for name in left_out}
     for seed in range(seeds if len(members) >= FEWEST_MEMBERS else 0):
-        found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
-        there = {name: cell for name, cell in found.items() if cell is not None}
-        if len(there) < len(members):
+        there = _all_of(problem, members, store, seed)
+        if there is None:
             continue
         among = [names, *([name for name in names if name != one] for one in left_out)]
         predictions = {name: cell.valid for name, cell in there.items()}
@@ -69,6 +68,19 @@ def blend_of(problem: Problem, members: Sequence[System], store: Store, seeds: i
         for one, shares in zip(left_out, others, strict=True):
             without[one][seed] = _mean(problem, there, shares)
     return Blend(cells, weights, without)
+
+
+def plain_mean(problem: Problem, members: Sequence[System], store: Store, seeds: int) -> dict[int, Predictions]:
+    """Return the mean of systems that count the same, for the seeds that all of them have: nothing is chosen."""
+    there = {seed: _all_of(problem, members, store, seed) for seed in range(seeds)}
+    equal = {system.name: 1 / len(members) for system in members}
+    return {seed: _mean(problem, cells, equal) for seed, cells in there.items() if cells is not None}
+
+
+def _all_of(problem: Problem, members: Sequence[System], store: Store, seed: int) -> dict[str, Predictions] | None:
+    found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
+    there = {name: cell for name, cell in found.items() if cell is not None}
+    return there if len(there) == len(members) else None
 
 
 def _mean(problem: Problem, cells: Mapping[str, Predictions], weights: Mapping[str, float]) -> Predictions:

@@ -7,7 +7,7 @@ from math import isfinite
 
 from learn.evaluation import numbers
 from learn.evaluation.paper import of_hard_labels, paper_score
-from learn.evaluation.summary_types import Row, Summary, TaskCard
+from learn.evaluation.summary_types import BASELINES, Row, Summary, TaskCard
 
 METRICS = {"auc": "mean AUC", "mae": "MAE"}
 
@@ -82,7 +82,7 @@ def best_baseline(rows: Iterable[Row]) -> Row | None:
     rows = list(rows)
     named = {row.against.baseline for row in rows if row.against is not None}
     compared = [row for row in rows if row.system in named]
-    return best(compared) or best(row for row in rows if row.group in ("structure", "stronger"))
+    return best(compared) or best(row for row in rows if row.group in BASELINES)
 
 
 def rows_of(summary: Summary, card: TaskCard) -> list[Row]:

@@ -12,12 +12,22 @@ from graphdb.files import versions
 from graphdb.machine import describe
 from learn.checkpoint import Checkpoint
 from learn.evaluation.cells import Predictions, Store
-from learn.evaluation.ours import BLEND, REFITTED, ablations, blend_of, members_of, refitted
+from learn.evaluation.ours import BLEND, REFITTED, ablations, blend_of, members_of, plain_mean, refitted
 from learn.evaluation.paper import paper_score
 from learn.evaluation.problem import Problem
 from learn.evaluation.schedule import cell_of
 from learn.evaluation.scores import FEWEST, Scored, best, compare, duel
-from learn.evaluation.summary_types import Ablation, Duel, EncoderCard, Estimate, Group, Row, Summary, TaskCard
+from learn.evaluation.summary_types import (
+    BASELINES,
+    Ablation,
+    Duel,
+    EncoderCard,
+    Estimate,
+    Group,
+    Row,
+    Summary,
+    TaskCard,
+)
 from learn.evaluation.system import System
 from learn.tasks.assay_types import assay_types
 from learn.tasks.task import Metric
@@ -36,6 +46,7 @@ def summarise(
     *,
     seeds: int,
     members: Sequence[str],
+    means: Mapping[str, Sequence[str]],
     encoders: Sequence[tuple[str, Checkpoint]],
     leakage: Mapping[tuple[str, str], str],
     missing: Sequence[tuple[str, str, str]],
@@ -54,6 +65,8 @@ def summarise(
         The most of a system.
     members
         Systems of our predictor; it is there for the seeds that all of them have on a data set.
+    means
+        Baselines that are plain means of systems, which they name.
     encoders
         Names and checkpoints.
     leakage
@@ -71,6 +84,12 @@ def summarise(
         found = {name: cells for name, cells in found.items() if cells}
         minutes += sum(cell.seconds for cells in found.values() for cell in cells.values()) / 60
         groups: dict[str, Group] = {name: systems[name].group for name in found}
+        for name, parts in means.items():
+            there = [systems[part] for part in parts if part in found]
+            if len(there) == len(parts) and (averaged := plain_mean(problem, there, store, seeds)):
+                found[name] = averaged
+                groups[name] = "stronger"
+        found = dict(sorted(found.items(), key=lambda item: groups[item[0]] not in BASELINES))
         mine = members_of(problem, systems, store, members)
         blend = blend_of(problem, mine, store, seeds)
         ours = {BLEND: blend.cells, REFITTED: refitted(problem, systems, store, blend)}
@@ -133,7 +152,7 @@ def _table(
     data, parts = problem.data, problem.parts
     labels = data.labels[parts.test]
     types = assay_types(data.task.name)
-    baselines = [(name, one) for name, one in scored.items() if groups[name] in ("structure", "stronger")]
+    baselines = [(name, one) for name, one in scored.items() if groups[name] in BASELINES]
     baseline = best(problem.metric, [(name, one) for name, one in baselines if one.covered.all()])
     rows = []
     for name, one in scored.items():
@@ -141,7 +160,7 @@ def _table(
         encoder = systems[name].encoder if name in systems else None
         classified = problem.metric == "auc"
         others: dict[str, Estimate] = {metric: one.other(metric) for metric in OTHERS[problem.metric]}
-        if classified and groups[name] != "ours":  # a blend of ranks has no labels
+        if classified and name in systems:  # a mean of ranks has no labels
             others["hard_auc"] = one.other("auc", hard=True)
         rows.append(
             Row(

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Group = Literal["structure", "profile", "encoder", "language model", "stronger", "ours"]
+BASELINES: tuple[Group, ...] = ("structure", "stronger")
+"""Groups of which the best is what others are compared with."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from graphdb.files import read_json, sha256
 from learn import evaluate, tasks
 from learn.checkpoint import HeldOut, save
 from learn.evaluation import schedule
-from learn.evaluation.catalogue import EXTRA_TREES, FOREST, MULTITASK, RIDGE
+from learn.evaluation.catalogue import EXTRA_TREES, FOREST, LIGHTGBM, MULTITASK, RIDGE
 from learn.evaluation.ours import BLEND, REFITTED
 from learn.tasks.task import Task
 
@@ -111,6 +111,19 @@ def test_what_a_member_brings_is_the_blend_of_the_others(data_file: Path, tmp_pa
     assert brought[MULTITASK]["score"] == pair["score"]
     assert brought[MULTITASK]["against"]["baseline"] == BLEND
     assert found["ablations"] == [], "of two members the other one is a row of its own"
+
+
+def test_the_plain_mean_of_boosting_and_extra_trees_is_a_baseline(data_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightgbm", reason="LightGBM is not installed")
+    store = tmp_path / "store"
+    words = words_of(data_file, tmp_path, (LIGHTGBM, EXTRA_TREES, FOREST), "--seeds", 1, "--no-refit", "--store", store)
+    assert _run(*words) == 0
+    rows = {row["system"]: row for row in read_json(tmp_path / "out.json")["rows"]}
+    assert list(rows) == [FOREST, EXTRA_TREES, LIGHTGBM, "mean of LightGBM and ExtraTrees", BLEND]
+    mean = rows["mean of LightGBM and ExtraTrees"]
+    assert (mean["group"], mean["seeds"]) == ("stronger", [0])
+    assert "hard_auc" not in mean["others"], "ranks have no hard labels"
+    assert mean["seconds"] == pytest.approx(rows[LIGHTGBM]["seconds"] + rows[EXTRA_TREES]["seconds"], abs=0.2)
 
 
 def test_a_separator_at_the_end_names_no_system(data_file: Path, tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from learn.evaluation.blend import blended, choose, choose_among, comparable
+from learn.evaluation.cells import Predictions, Store
+from learn.evaluation.ours import plain_mean
 from learn.evaluation.rank_sums import RankSums, twice_ranks
+from learn.evaluation.schedule import cell_of
+from learn.evaluation.system import System
 from learn.metrics import score
+from learn.tasks import TASKS, TaskData
 from learn.tasks.task import Metric
 
 
@@ -109,3 +118,21 @@ def test_choosing_among_some_of_the_systems_is_choosing_from_those_alone(metric:
     found = choose_among(metric, labels, predictions, among)
     assert found == [choose(metric, labels, {name: predictions[name] for name in some}) for some in among]
     assert [set(shares) <= set(some) for shares, some in zip(found, among, strict=True)] == [True] * 4
+
+
+def test_a_plain_mean_is_there_for_the_seeds_that_all_have(tmp_path: Path) -> None:
+    def never(*_: object) -> NoReturn:
+        raise AssertionError
+
+    data = TaskData(TASKS["biogen3k"], Path("x"), "hash", ("C", "CC"), np.zeros((2, 1), np.float32), ("a",), None)
+    problem = SimpleNamespace(data=data, metric="mae")
+    one, fixed = System("one", "stronger", never), System("fixed", "stronger", never, random=False)
+    store = Store(tmp_path)
+    for system, seed, value in ((one, 0, 1.0), (one, 2, 3.0), (fixed, 0, 2.0)):
+        part = np.full((2, 1), value, dtype=np.float32)
+        store.put(cell_of(data, system, seed), Predictions(part, 10 * part, 1.5))
+    found = plain_mean(problem, [one, fixed], store, 4)
+    assert {seed: (cell.valid[0, 0], cell.test[1, 0], cell.seconds) for seed, cell in found.items()} == {
+        0: (1.5, 15.0, 3.0),
+        2: (2.5, 25.0, 3.0),
+    }
