@@ -30,12 +30,15 @@ class DMPNN(nn.Module):
         Logits or values.
     n_tasks
         Outputs.
-    width, depth, hidden, dropout
-        As of `learn.baselines.message_passing.MessagePassingConfig`.
+    sizes
+        Width of a bond's state, rounds of messages, width of the hidden layer.
+    dropout
+        Share of hidden units that are dropped.
     """
 
-    def __init__(self, kind: Kind, n_tasks: int, *, width: int, depth: int, hidden: int, dropout: float) -> None:
+    def __init__(self, kind: Kind, n_tasks: int, sizes: tuple[int, int, int], dropout: float) -> None:
         super().__init__()
+        width, depth, hidden = sizes
         head = chemprop.BinaryClassificationFFN if kind == "classification" else chemprop.RegressionFFN
         self.model = MPNN(
             Bonds(d_h=width, depth=depth, dropout=dropout),

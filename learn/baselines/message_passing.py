@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -97,28 +96,17 @@ class MessagePassing:
 
         self._labels = Labels(self.kind, labels)
         graphs = _graphs([smiles[int(row)] for row in self._labels.rows])
-        config = self.config
-        learned = self._labels.learned
-        self._members = [
-            trained(
-                partial(
-                    DMPNN,
-                    self.kind,
-                    learned.shape[1],
-                    width=config.width,
-                    depth=config.depth,
-                    hidden=config.hidden,
-                    dropout=config.dropout,
-                ),
-                lambda rows: self._batch(graphs, rows),
-                learned,
-                self.kind,
-                self.config,
-                np.random.default_rng([self.seed, member]),
-                self._device,
-            )
-            for member in range(self.config.members)
-        ]
+        config, n_tasks = self.config, self._labels.learned.shape[1]
+        sizes = (config.width, config.depth, config.hidden)
+        self._members = trained(
+            lambda: DMPNN(self.kind, n_tasks, sizes, config.dropout),
+            lambda rows: self._batch(graphs, rows),
+            self._labels.learned,
+            self.kind,
+            config,
+            self.seed,
+            self._device,
+        )
         return self
 
     def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:

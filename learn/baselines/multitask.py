@@ -113,20 +113,16 @@ class MultitaskNetwork:
         if more is not None:
             self._more = moments(np.asarray(more[rows], dtype=np.float32))
             x = np.hstack([x, self._standardised(more[rows])])
-        learned = self._labels.learned
         inputs = torch.as_tensor(x, device=self._device)
-        self._members = [
-            trained(
-                lambda: _network(x.shape[1], learned.shape[1], self.config),
-                lambda chosen: inputs[torch.as_tensor(chosen, device=self._device)],
-                learned,
-                self.kind,
-                self.config,
-                np.random.default_rng([self.seed, member]),
-                self._device,
-            )
-            for member in range(self.config.members)
-        ]
+        self._members = trained(
+            lambda: _network(x.shape[1], labels.shape[1], self.config),
+            lambda chosen: inputs[torch.as_tensor(chosen, device=self._device)],
+            self._labels.learned,
+            self.kind,
+            self.config,
+            self.seed,
+            self._device,
+        )
         return self
 
     def predict(self, smiles: Sequence[str], more: Floats | None = None) -> npt.NDArray[np.float64]:

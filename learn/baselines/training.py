@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.intp]
 
 
 class Training(Protocol):
-    """Settings: rate and decay of AdamW, molecules in a step, passes over them."""
+    """Settings: rate and decay of AdamW, molecules in a step, passes over them, networks."""
 
     @property
     def learning_rate(self) -> float:
@@ -36,6 +36,10 @@ class Training(Protocol):
     @property
     def epochs(self) -> int:
         """Passes over the molecules."""
+
+    @property
+    def members(self) -> int:
+        """Networks, each from weights of its own."""
 
 
 class Labels:
@@ -82,24 +86,39 @@ def trained(
     labels: npt.NDArray[np.float32],
     kind: Kind,
     training: Training,
-    random: np.random.Generator,
+    seed: int,
     device: torch.device,
-) -> nn.Module:
-    """Return a network that has learned, in eval mode.
+) -> list[nn.Module]:
+    """Return networks that have learned, in eval mode.
 
     Parameters
     ----------
     make
         Returns a network with new weights; it maps inputs to (b, t) logits or values.
     inputs
-        Returns what the network reads of some rows, on its device.
+        Returns what a network reads of some rows, on its device.
     labels
         (m, t), NaN where missing.
     kind
         Decides the loss.
-    training, random, device
-        Settings; source of weights, dropout and order; where it learns.
+    training, seed, device
+        Settings; of weights, dropout and order; where they learn.
     """
+    return [
+        _trained(make, inputs, labels, kind, training, np.random.default_rng([seed, member]), device)
+        for member in range(training.members)
+    ]
+
+
+def _trained(
+    make: Callable[[], nn.Module],
+    inputs: Callable[[Rows], Any],
+    labels: npt.NDArray[np.float32],
+    kind: Kind,
+    training: Training,
+    random: np.random.Generator,
+    device: torch.device,
+) -> nn.Module:
     y = torch.as_tensor(labels, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(random.integers(2**31)))
