@@ -148,20 +148,25 @@ def _run(
         def done(job: Job, seconds: float) -> None:
             bar.advance(counter)
             seeds = f"seed {job.seeds[0]}" if len(job.seeds) == 1 else f"{len(job.seeds)} seeds"
-            note(f"{job.task}: {job.system}, {seeds}{', refitted' * (job.fitted != 'train')} ({seconds:.0f} s)")
+            note(f"{job.task}: {_named(job)}, {seeds} ({seconds:.0f} s)")
 
         def failed(job: Job, reason: str) -> None:
             bar.advance(counter)
-            note(f"{job.task}: {job.system}: FAILED: {reason}")
-            missing.append((job.task, job.system, reason))
+            note(f"{job.task}: {_named(job)}: FAILED: {reason}")
+            missing.append((job.task, _named(job), reason))
 
         left = run_jobs(sources, jobs, store, processes=processes, deadline=deadline, on_done=done, on_failed=failed)
     if left:
         note(f"the time is over: {left} of {len(jobs)} jobs were not begun; the same command goes on with them")
         begun = len(jobs) - left
         for job in jobs[begun:]:
-            if (job.task, job.system, "the time was over") not in missing and job.seeds[0] == 0:
-                missing.append((job.task, job.system, "the time was over"))
+            cell = (job.task, _named(job), "the time was over")
+            if cell not in missing and job.seeds[0] == 0:
+                missing.append(cell)
+
+
+def _named(job: Job) -> str:
+    return job.system + ", refitted" * (job.fitted != "train")
 
 
 def _chosen(systems: dict[str, System], wanted: Sequence[str] | None) -> list[System]:
