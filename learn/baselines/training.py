@@ -104,37 +104,26 @@ def trained(
     training, seed, device
         Settings; of weights, dropout and order; where they learn.
     """
-    return [
-        _trained(make, inputs, labels, kind, training, np.random.default_rng([seed, member]), device)
-        for member in range(training.members)
-    ]
-
-
-def _trained(
-    make: Callable[[], nn.Module],
-    inputs: Callable[[Rows], Any],
-    labels: npt.NDArray[np.float32],
-    kind: Kind,
-    training: Training,
-    random: np.random.Generator,
-    device: torch.device,
-) -> nn.Module:
     y = torch.as_tensor(labels, device=device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(random.integers(2**31)))
-        network = make().to(device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
-        )
-        per_epoch = len(shuffled_batches(len(y), training.batch, np.random.default_rng(0)))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, training.learning_rate, total_steps=per_epoch * training.epochs, pct_start=0.1
-        )
-        for _ in range(training.epochs):
-            for rows in shuffled_batches(len(y), training.batch, random):
-                optimizer.zero_grad(set_to_none=True)
-                out = network(inputs(rows))
-                masked_loss(kind, out, y[torch.as_tensor(rows, device=device)]).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                schedule.step()
-    return network.eval()
+    per_epoch = len(shuffled_batches(len(y), training.batch, np.random.default_rng(0)))
+    found = []
+    for member in range(training.members):
+        random = np.random.default_rng([seed, member])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(random.integers(2**31)))
+            network = make().to(device)
+            optimizer = torch.optim.AdamW(
+                network.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=True
+            )
+            schedule = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, training.learning_rate, total_steps=per_epoch * training.epochs, pct_start=0.1
+            )
+            for _ in range(training.epochs):
+                for rows in shuffled_batches(len(y), training.batch, random):
+                    optimizer.zero_grad(set_to_none=True)
+                    out = network(inputs(rows))
+                    masked_loss(kind, out, y[torch.as_tensor(rows, device=device)]).backward()  # type: ignore[no-untyped-call]
+                    optimizer.step()
+                    schedule.step()
+        found.append(network.eval())
+    return found
