@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learn.evaluation.blend import blended, choose_among
-from learn.evaluation.cells import Predictions, Store
+from learn.evaluation.cells import Fitted, Predictions, Store
 from learn.evaluation.problem import Problem
 from learn.evaluation.schedule import cell_of
 from learn.evaluation.scores import FEWEST, Scored, compare
@@ -77,8 +77,10 @@ def plain_mean(problem: Problem, members: Sequence[System], store: Store, seeds:
     return {seed: _mean(problem, cells, equal) for seed, cells in there.items() if cells is not None}
 
 
-def _all_of(problem: Problem, members: Sequence[System], store: Store, seed: int) -> dict[str, Predictions] | None:
-    found = {system.name: store.get(cell_of(problem.data, system, seed)) for system in members}
+def _all_of(
+    problem: Problem, members: Sequence[System], store: Store, seed: int, fitted: Fitted = "train"
+) -> dict[str, Predictions] | None:
+    found = {system.name: store.get(cell_of(problem.data, system, seed, fitted)) for system in members}
     there = {name: cell for name, cell in found.items() if cell is not None}
     return there if len(there) == len(members) else None
 
@@ -95,9 +97,8 @@ def refitted(problem: Problem, systems: Mapping[str, System], store: Store, blen
     """Return the blend with the same weights of members that were fitted on train and validation set together."""
     found = {}
     for seed, weights in blend.weights.items():
-        again = {name: store.get(cell_of(problem.data, systems[name], seed, "train+valid")) for name in weights}
-        there = {name: cell for name, cell in again.items() if cell is not None}
-        if len(there) == len(weights):
+        there = _all_of(problem, [systems[name] for name in weights], store, seed, "train+valid")
+        if there is not None:
             test = blended(problem.metric, {name: cell.test for name, cell in there.items()}, weights)
             seconds = blend.cells[seed].seconds + sum(cell.seconds for cell in there.values())
             found[seed] = Predictions(np.full_like(blend.cells[seed].valid, np.nan), test, seconds)
