@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphdb.errors import MissingExtraError
-from learn.baselines.by_task import ByTask, Make
+from learn.baselines.by_task import ByTask, Floats, Make, answers_by_task
 from learn.baselines.features import features
 from learn.tasks.task import Kind
 
@@ -71,6 +71,21 @@ class Boosting(ByTask):
         self.cache = cache
         self.counts = tuple(counts)
 
+    def fit_predict_beside(
+        self, smiles: Sequence[str], labels: Floats, asked: Sequence[Sequence[str]], more: Sequence[Floats]
+    ) -> list[npt.NDArray[np.float64]]:
+        """Return what `fit_predict` does, with further inputs beside descriptors and counts.
+
+        Parameters
+        ----------
+        smiles, labels, asked
+            As for `fit_predict`.
+        more
+            (n, d) of the molecules that are learned from, then of each list that is asked; NaN where there is none.
+        """
+        inputs = [np.hstack([self._inputs(part), beside]) for part, beside in zip((smiles, *asked), more, strict=True)]
+        return answers_by_task(self._make(), inputs[0], labels, inputs[1:], self.jobs, self.order)
+
     def _make(self) -> Make:
         return partial(_model, self.kind, self.seed)
 
@@ -87,4 +102,5 @@ def _model(kind: Kind, seed: int) -> Any:
     import lightgbm
 
     model = lightgbm.LGBMClassifier if kind == "classification" else lightgbm.LGBMRegressor
-    return model(random_state=seed, n_jobs=1, verbosity=-1, **SETTINGS)
+    # By columns: the same trees as by rows, an eighth sooner; of thousands of columns LightGBM's own guess is rows.
+    return model(random_state=seed, n_jobs=1, verbosity=-1, force_col_wise=True, **SETTINGS)

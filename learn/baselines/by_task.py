@@ -61,11 +61,7 @@ class ByTask(ABC):
         """
         learned_from = self._learn_inputs(smiles)
         parts = [self._inputs(part) for part in asked]
-        answers = _parallel(
-            _answer_task, labels, self.jobs, self._make(), learned_from, self.order, np.concatenate(parts)
-        )
-        ends = np.cumsum([len(part) for part in parts])[:-1]
-        return np.split(np.column_stack(answers), ends)
+        return answers_by_task(self._make(), learned_from, labels, parts, self.jobs, self.order)
 
     @abstractmethod
     def _make(self) -> Make:
@@ -107,6 +103,20 @@ def fit_by_task(make: Make, features: npt.NDArray[Any], labels: Floats, jobs: in
 def predict_by_task(models: Sequence[Any], features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return (n, t) predictions for features (n, d): the probability of label 1, or the value in the labels' unit."""
     return np.column_stack([_predict_task(model, features) for model in models])
+
+
+def answers_by_task(
+    make: Make,
+    features: npt.NDArray[Any],
+    labels: Floats,
+    asked: Sequence[npt.NDArray[Any]],
+    jobs: int,
+    order: Order = "C",
+) -> list[npt.NDArray[np.float64]]:
+    """Return (m, t) predictions for each (m, d) of `asked`, holding one task's model at a time (as `fit_by_task`)."""
+    answers = _parallel(_answer_task, labels, jobs, make, features, order, np.concatenate(asked))
+    ends = np.cumsum([len(part) for part in asked])[:-1]
+    return np.split(np.column_stack(answers), ends)
 
 
 def _parallel(work: Callable[..., Any], labels: Floats, jobs: int, *arguments: Any) -> list[Any]:

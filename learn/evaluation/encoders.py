@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from learn.baselines import MultitaskNetwork
-from learn.baselines.multitask import MultitaskConfig
 from learn.checkpoint import Checkpoint
+from learn.evaluation.beside_descriptors import systems_beside_descriptors
 from learn.evaluation.cells import Predictions
 from learn.evaluation.problem import Floats, Problem
 from learn.evaluation.summary_types import Group
@@ -68,16 +67,7 @@ def _ways(model: Checkpoint, name: str, group: Group, *, fine_tuned: bool) -> li
         System(name, group, _head(model), {**about, "head": asdict(HeadConfig())}, together=True, cost=0.3),
         System(f"{name}, linear probe", group, _probe(model), about, random=False, cost=0.1),
     ]
-    found.append(
-        System(
-            f"multi-task network + {name}",
-            group,
-            _multitask(model),
-            {**about, "network": asdict(MultitaskConfig())},
-            refits=True,
-            cost=0.8,
-        )
-    )
+    found += systems_beside_descriptors(model, name, group)
     if fine_tuned:
         settings = {**about, "training": asdict(config)}
         skip = {"toxcast": "fine-tuning on 617 tasks takes an hour a seed on a processor"}
@@ -102,27 +92,6 @@ def _probe(model: Checkpoint) -> Compute:
         began = time.monotonic()
         probe = LinearProbe(problem.kind, problem.metric).fit(sets.train, sets.valid)
         return [sets.answers(problem, probe.predict, time.monotonic() - began) for _ in seeds]
-
-    return compute
-
-
-def _multitask(model: Checkpoint) -> Compute:
-    """Return the table's multi-task network with embeddings as further inputs: what they add to descriptors."""
-
-    def compute(problem: Problem, seeds: Sequence[int]) -> list[Predictions]:
-        x = problem.embeddings(model)
-        rows, parts = problem.learned_from, problem.parts
-        found = []
-        for seed in seeds:
-            began = time.monotonic()
-            network = MultitaskNetwork(problem.kind, seed=seed, cache=problem.cache, device=problem.device)
-            network.fit(problem.smiles(rows), problem.data.labels[rows], x[rows])
-            valid, test = (
-                network.predict(problem.smiles(part), x[part]).astype(np.float32) for part in (parts.valid, parts.test)
-            )
-            valid = valid if problem.fitted == "train" else np.full_like(valid, np.nan)
-            found.append(Predictions(valid, test, time.monotonic() - began))
-        return found
 
     return compute
 

@@ -38,12 +38,15 @@ class Problem:
         For systems that train a network.
     fitted
         Which sets systems learn from.
+    folded
+        A split in place of the data set's own: of a cross-validation.
     """
 
     data: TaskData
     cache: Path
     device: str = "cpu"
     fitted: Fitted = "train"
+    folded: SplitIndices | None = None
 
     @property
     def kind(self) -> Kind:
@@ -58,6 +61,8 @@ class Problem:
     @property
     def parts(self) -> SplitIndices:
         """The split; made once in a process."""
+        if self.folded is not None:
+            return self.folded
         if self.data.sha256 not in _SPLITS:
             _SPLITS[self.data.sha256] = split(self.data)
         return _SPLITS[self.data.sha256]
@@ -66,6 +71,11 @@ class Problem:
     def learned_from(self) -> npt.NDArray[np.intp]:
         """Rows that systems are fitted on."""
         return self.parts.train if self.fitted == "train" else np.concatenate([self.parts.train, self.parts.valid])
+
+    def learned(self) -> tuple[list[str], Floats, tuple[list[str], list[str]]]:
+        """Return the n molecules that systems are fitted on, their labels (n, t), and those of validation and test."""
+        rows, parts = self.learned_from, self.parts
+        return self.smiles(rows), self.data.labels[rows], (self.smiles(parts.valid), self.smiles(parts.test))
 
     def smiles(self, rows: npt.NDArray[np.intp]) -> list[str]:
         """Return the SMILES of some rows."""

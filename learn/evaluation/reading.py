@@ -7,7 +7,7 @@ from math import isfinite
 
 from learn.evaluation import numbers
 from learn.evaluation.paper import of_hard_labels, paper_score
-from learn.evaluation.summary_types import BASELINES, Row, Summary, TaskCard
+from learn.evaluation.summary_types import BASELINES, BESIDE_DESCRIPTORS, Row, Summary, TaskCard
 
 METRICS = {"auc": "mean AUC", "mae": "MAE"}
 
@@ -59,10 +59,6 @@ def is_untrained(row: Row, summary: Summary) -> bool:
     """Return whether the row's encoder was never trained: so it is called, or its card has no step."""
     cards = [card for card in summary.encoders if card.model_hash == row.encoder]
     return "untrained" in row.system.casefold() or any(card.steps == 0 for card in cards)
-
-
-BESIDE_DESCRIPTORS = "multi-task network + "
-"""How names of systems begin that read an embedding and descriptors (`learn.evaluation.encoders`)."""
 
 
 def untrained_and_pretrained(rows: Sequence[Row], summary: Summary) -> tuple[list[Row], list[Row]]:

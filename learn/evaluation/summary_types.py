@@ -8,6 +8,8 @@ from typing import Any, Literal
 Group = Literal["structure", "profile", "encoder", "language model", "stronger", "ours"]
 BASELINES: tuple[Group, ...] = ("structure", "stronger")
 """Groups of which the best is what others are compared with."""
+BESIDE_DESCRIPTORS = ("multi-task network + ", "LightGBM + ")
+"""How names of systems begin that read an embedding beside descriptors; the encoder's follows."""
 
 
 @dataclass(frozen=True)

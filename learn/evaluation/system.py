@@ -17,6 +17,7 @@ from learn.evaluation.summary_types import Group
 
 Floats = npt.NDArray[np.floating]
 Compute = Callable[[Problem, Sequence[int]], list[Predictions]]
+Answers = list[npt.NDArray[np.float64]]
 
 
 class Model(Protocol):
@@ -27,6 +28,10 @@ class Model(Protocol):
 
     def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return (n, t) predictions."""
+
+
+Make = Callable[[Problem, int], Model]
+"""Of a data set and a seed."""
 
 
 @dataclass(frozen=True)
@@ -70,26 +75,27 @@ class System:
         return None if found is None else str(found)
 
 
-def by_seed(make: Callable[[Problem, int], Model]) -> Compute:
+def by_seed(make: Make) -> Compute:
     """Return what fits a new model a seed."""
 
     def compute(problem: Problem, seeds: Sequence[int]) -> list[Predictions]:
         found = []
-        rows = problem.learned_from
-        train, labels = problem.smiles(rows), problem.data.labels[rows]
-        valid, test = problem.smiles(problem.parts.valid), problem.smiles(problem.parts.test)
+        learned = problem.learned()
         for seed in seeds:
             began = time.monotonic()
-            model = make(problem, seed)
-            if isinstance(model, ByTask):
-                on_valid, on_test = model.fit_predict(train, labels, (valid, test))
-            else:
-                model.fit(train, labels)
-                on_valid, on_test = model.predict(valid), model.predict(test)
+            on_valid, on_test = answers(make(problem, seed), *learned)
             found.append(predictions(problem, on_valid, on_test, time.monotonic() - began))
         return found
 
     return compute
+
+
+def answers(model: Model, smiles: Sequence[str], labels: Floats, asked: Sequence[Sequence[str]]) -> Answers:
+    """Return what a model answers, (m, t), of each list, once it has learned from n molecules and labels (n, t)."""
+    if isinstance(model, ByTask):
+        return model.fit_predict(smiles, labels, asked)
+    model.fit(smiles, labels)
+    return [model.predict(part) for part in asked]
 
 
 def predictions(problem: Problem, valid: Floats, test: Floats, seconds: float) -> Predictions:
