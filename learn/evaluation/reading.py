@@ -26,6 +26,8 @@ HOW_TO_READ: tuple[str, ...] = (
     "LEAKAGE marks a row whose encoder may have seen the test molecules: its score says little about new "
     "molecules, and it is never called the best.",
     "Untrained: the same network with random weights. A pretrained encoder says something by what it has above that.",
+    "Our blend: the mean of systems, whose shares the validation set chooses. Our stack: the same of fewer systems, "
+    "whose shares their out-of-fold predictions of the train set choose. Neither looks at the test set.",
 )
 """One point each."""
 

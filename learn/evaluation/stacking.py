@@ -20,7 +20,7 @@ from learn.evaluation.problem import Floats, Problem
 from learn.evaluation.system import Compute, System, predictions
 from learn.tasks.split import SplitIndices
 
-STACK = "our stack, shares by out-of-fold predictions"
+STACK = "our stack"
 FOLDS = 4
 
 
