@@ -29,7 +29,7 @@ from learn.evaluation.encoders import NAMES
 from learn.evaluation.leakage import leakage_of
 from learn.evaluation.page import html
 from learn.evaluation.problem import Problem
-from learn.evaluation.schedule import Job, Sources, missing_jobs, run_jobs
+from learn.evaluation.schedule import Job, Sources, cell_of, missing_jobs, run_jobs
 from learn.evaluation.summary import summarise
 from learn.evaluation.summary_types import Summary
 from learn.evaluation.system import System
@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
     def wanted(problem: Problem, system: System) -> bool:
         if arguments.systems is None and problem.data.task.name in system.skip:
             reason = (problem.data.task.name, system.name, system.skip[problem.data.task.name])
-            if reason not in missing:
+            if reason not in missing and not store.has(cell_of(problem.data, system, 0)):
                 missing.append(reason)
             return False
         return True

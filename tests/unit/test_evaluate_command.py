@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from graphdb.files import read_json, sha256
 from learn import evaluate, tasks
 from learn.checkpoint import HeldOut, save
 from learn.evaluation import schedule
-from learn.evaluation.catalogue import EXTRA_TREES, FOREST, LIGHTGBM, MULTITASK, RIDGE
+from learn.evaluation.catalogue import EXTRA_TREES, FOREST, LIGHTGBM, MULTITASK, RIDGE, catalogue
 from learn.evaluation.ours import BLEND, REFITTED
+from learn.evaluation.system import System
 from learn.tasks.task import Task
 
 SMALL = Task(
@@ -124,6 +126,26 @@ def test_the_plain_mean_of_boosting_and_extra_trees_is_a_baseline(data_file: Pat
     assert (mean["group"], mean["seeds"]) == ("stronger", [0])
     assert "hard_auc" not in mean["others"], "ranks have no hard labels"
     assert mean["seconds"] == pytest.approx(rows[LIGHTGBM]["seconds"] + rows[EXTRA_TREES]["seconds"], abs=0.2)
+
+
+def test_what_takes_long_is_missing_until_somebody_names_it(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(*_: object) -> dict[str, System]:
+        found = catalogue([])
+        return {FOREST: found[FOREST], RIDGE: replace(found[RIDGE], skip={"chembl2k": "an hour"})}
+
+    monkeypatch.setattr(evaluate, "catalogue", two)
+    everything = [word for word in words_of(data_file, tmp_path, (), "--seeds", 1) if word not in {"--systems", ""}]
+    assert _run(*everything) == 0
+    found = read_json(tmp_path / "out.json")
+    assert [row["system"] for row in found["rows"]] == [FOREST]
+    assert found["missing"] == [["chembl2k", RIDGE, "an hour"]]
+    assert _run(*words_of(data_file, tmp_path, (RIDGE,), "--seeds", 1, "--no-refit")) == 0
+    assert _run(*everything) == 0
+    found = read_json(tmp_path / "out.json")
+    assert RIDGE in {row["system"] for row in found["rows"]}
+    assert found["missing"] == []
 
 
 def test_a_separator_at_the_end_names_no_system(data_file: Path, tmp_path: Path) -> None:
