@@ -13,10 +13,10 @@ import numpy.typing as npt
 from learn.checkpoint import Checkpoint
 from learn.evaluation.beside_descriptors import systems_beside_descriptors
 from learn.evaluation.cells import Predictions
+from learn.evaluation.end_to_end import EndToEndConfig, end_to_end
 from learn.evaluation.problem import Floats, Problem
 from learn.evaluation.summary_types import Group
 from learn.evaluation.system import Compute, System
-from learn.fine_tuning import FineTuneConfig, fine_tune
 from learn.finetune import untrained
 from learn.head import HeadConfig
 from learn.head_training import train_heads
@@ -36,8 +36,6 @@ NAMES = {
 }
 """What tables call the objectives. A language model of the paper's name is larger than what is trained here."""
 UNTRAINED = "untrained encoder"
-EPOCHS = 5
-"""Of fine-tuning, at most."""
 
 
 def systems_of(model: Checkpoint, *, name: str | None = None, beside_untrained: bool = False) -> list[System]:
@@ -61,7 +59,6 @@ def systems_of(model: Checkpoint, *, name: str | None = None, beside_untrained: 
 
 
 def _ways(model: Checkpoint, name: str, group: Group, *, fine_tuned: bool) -> list[System]:
-    config = FineTuneConfig(epochs=EPOCHS)
     about: dict[str, Any] = {"encoder": model.model_hash}
     found = [
         System(name, group, _head(model), {**about, "head": asdict(HeadConfig())}, together=True, cost=0.3),
@@ -69,9 +66,9 @@ def _ways(model: Checkpoint, name: str, group: Group, *, fine_tuned: bool) -> li
     ]
     found += systems_beside_descriptors(model, name, group)
     if fine_tuned:
+        config = EndToEndConfig()
         settings = {**about, "training": asdict(config)}
-        skip = {"toxcast": "fine-tuning on 617 tasks takes an hour a seed on a processor"}
-        found.append(System(f"{name}, fine-tuned", group, _fine_tuned(model, config), settings, cost=1.0, skip=skip))
+        found.append(System(f"{name}, fine-tuned", group, end_to_end(model, config), settings, refits=True, cost=2.0))
     return found
 
 
@@ -92,28 +89,6 @@ def _probe(model: Checkpoint) -> Compute:
         began = time.monotonic()
         probe = LinearProbe(problem.kind, problem.metric).fit(sets.train, sets.valid)
         return [sets.answers(problem, probe.predict, time.monotonic() - began) for _ in seeds]
-
-    return compute
-
-
-def _fine_tuned(model: Checkpoint, config: FineTuneConfig) -> Compute:
-    def compute(problem: Problem, seeds: Sequence[int]) -> list[Predictions]:
-        graphs, place = problem.graphs(model.tautomers)
-        encoder = model.encoder()
-        rows = [part[place[part] >= 0] for part in problem.parts]
-        train, valid = ((graphs.take(place[part]), problem.data.labels[part]) for part in rows[:2])
-        found = []
-        for seed in seeds:
-            began = time.monotonic()
-            tuned = fine_tune(
-                problem.kind, problem.metric, encoder, train, valid, seed=seed, config=config, device=problem.device
-            )
-            answers = np.full(problem.data.labels.shape, np.nan, dtype=np.float32)
-            for part in rows[1:]:
-                answers[part] = tuned.predict(graphs.take(place[part]))
-            seconds = time.monotonic() - began
-            found.append(Predictions(answers[problem.parts.valid], answers[problem.parts.test], seconds))
-        return found
 
     return compute
 
