@@ -14,17 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from rdkit import rdBase
 
 from graphdb.errors import MissingExtraError
 from ingest.features.fingerprints import parse
-from learn.baselines.training import Floats, Labels, Rows, trained
+from learn.baselines.training import Floats, Labels, Rows, answered, trained
 from learn.device import resolve_device
-from learn.head import answer
 from learn.tasks.task import Kind
-
-_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -112,12 +108,15 @@ class MessagePassing:
     def predict(self, smiles: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return (n, t) probabilities of label 1, or values in the labels' unit."""
         graphs = _graphs(smiles)
-        found = [np.empty((0, self._labels.learned.shape[1]))]
-        with torch.no_grad():
-            for start in range(0, len(graphs), _AT_ONCE):
-                batch = self._batch(graphs, np.arange(start, min(start + _AT_ONCE, len(graphs))))
-                found.append(np.mean([answer(member(batch), self.kind) for member in self._members], axis=0))
-        return self._labels.in_unit(np.concatenate(found))
+        return self._labels.in_unit(
+            answered(
+                self._members,
+                lambda rows: self._batch(graphs, rows),
+                len(graphs),
+                self._labels.learned.shape[1],
+                self.kind,
+            )
+        )
 
     def _batch(self, graphs: Sequence[Any], rows: Rows) -> Any:
         from chemprop.data import BatchMolGraph

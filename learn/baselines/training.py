@@ -11,8 +11,11 @@ import torch
 from torch import nn
 
 from learn.baselines.moments import moments
-from learn.head import masked_loss, shuffled_batches
+from learn.head import answer, masked_loss, shuffled_batches
 from learn.tasks.task import Kind
+
+AT_ONCE = 512
+"""Molecules that are answered at once."""
 
 Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.intp]
@@ -127,3 +130,23 @@ def trained(
                     schedule.step()
         found.append(network.eval())
     return found
+
+
+def answered(
+    members: list[nn.Module], inputs: Callable[[Rows], Any], size: int, n_tasks: int, kind: Kind
+) -> npt.NDArray[np.float64]:
+    """Return the mean answer (size, t) of networks: probabilities of label 1, or values as they were learned.
+
+    Parameters
+    ----------
+    members, inputs, kind
+        As of `trained`.
+    size, n_tasks
+        Molecules that are asked about, and tasks.
+    """
+    found = [np.empty((0, n_tasks))]
+    with torch.no_grad():
+        for start in range(0, size, AT_ONCE):
+            batch = inputs(np.arange(start, min(start + AT_ONCE, size)))
+            found.append(np.mean([answer(member(batch), kind) for member in members], axis=0))
+    return np.concatenate(found)

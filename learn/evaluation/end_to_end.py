@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from graphdb.molecule_graphs import MoleculeGraphs
-from learn.baselines.training import Floats, Labels, trained
+from learn.baselines.training import Floats, Labels, answered, trained
 from learn.batches import to_graph_batch
 from learn.checkpoint import Checkpoint
 from learn.config import WIDTH
@@ -26,10 +25,8 @@ from learn.evaluation.cells import Predictions
 from learn.evaluation.problem import Problem
 from learn.evaluation.system import Compute, predictions
 from learn.graph_batch import GraphBatch
-from learn.head import Head, HeadConfig, answer
+from learn.head import Head, HeadConfig
 from learn.tasks.task import Kind
-
-_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -116,13 +113,15 @@ class EndToEnd:
 
     def predict(self, graphs: MoleculeGraphs) -> npt.NDArray[np.float64]:
         """Return (n, t) probabilities of label 1, or values in the labels' unit."""
-        found = [np.empty((0, self._labels.learned.shape[1]))]
-        with torch.no_grad():
-            for start in range(0, len(graphs), _AT_ONCE):
-                rows = np.arange(start, min(start + _AT_ONCE, len(graphs)))
-                batch = to_graph_batch(graphs.take(rows), self._device)
-                found.append(np.mean([answer(member(batch), self.kind) for member in self._members], axis=0))
-        return self._labels.in_unit(np.concatenate(found))
+        return self._labels.in_unit(
+            answered(
+                self._members,
+                lambda rows: to_graph_batch(graphs.take(rows), self._device),
+                len(graphs),
+                self._labels.learned.shape[1],
+                self.kind,
+            )
+        )
 
 
 def end_to_end(model: Checkpoint, config: EndToEndConfig) -> Compute:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graphdb.errors import InputError, MissingExtraError
-from learn.baselines import message_passing
+from learn.baselines import message_passing, training
 from learn.baselines.message_passing import MessagePassing, MessagePassingConfig
 from learn.metrics import auc
 
@@ -40,7 +40,7 @@ def test_it_answers_in_the_labels_unit_whatever_is_asked_together(monkeypatch: p
     model = MessagePassing("regression", config=config).fit(CHAINS, labels)
     found = model.predict(CHAINS)
     assert np.abs(found[:, 0] - 100 * LENGTH).mean() < 0.5 * (100 * LENGTH).std()
-    monkeypatch.setattr(message_passing, "_AT_ONCE", 7)
+    monkeypatch.setattr(training, "AT_ONCE", 7)
     np.testing.assert_allclose(model.predict(CHAINS), found, rtol=1e-4)
     assert model.predict([]).shape == (0, 2)
 
