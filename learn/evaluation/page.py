@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from learn.evaluation import figures, numbers
 from learn.evaluation.duels import duel_plot
+from learn.evaluation.matching_rows import ABOUT_MATCHING, matching_table
 from learn.evaluation.paper import DIFFERENCES, ORIGIN, of_hard_labels, paper_by_task, paper_matching, paper_shares
 from learn.evaluation.reading import HOW_TO_READ, METRICS, best, best_baseline, is_untrained, reading, rows_of
 from learn.evaluation.summary_types import Ablation, Duel, Row, Summary, TaskCard
@@ -119,6 +118,7 @@ def html(summary: Summary) -> str:
         metrics=METRICS,
         groups={name: text for name, text in GROUPS.items() if any(row.group == name for row in summary.rows)},
         matching=matching_table(summary.matching),
+        about_matching=ABOUT_MATCHING,
         matching_paper=_matching_paper(summary),
         seeds=sorted({seed for row in summary.rows for seed in row.seeds}),
         leaking=[row for row in summary.rows if row.leakage is not None],
@@ -131,55 +131,9 @@ def html(summary: Summary) -> str:
     )
 
 
-def matching_table(matching: dict[str, Any] | None) -> tuple[list[str], list[list[str]]] | None:
-    """Return the header and the rows of what `learn.matching` wrote, whatever it measured; None where there is none.
-
-    An interval (``intervals`` of a row, by measure) stands in the cell of its measure. What chance gives (``chance`` by
-    direction) is a row like the others. An entry that is itself a table (``{"ndcg": {"1": …}}``) becomes a column each.
-    """
-    if matching is None or not matching.get("rows"):
-        return None
-    by_chance = [{"system": "chance", "direction": name, **row} for name, row in matching.get("chance", {}).items()]
-    rows = [dict(_flat(_with_intervals(row))) for row in [*matching["rows"], *by_chance]]
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    return [name.replace("_", " ") for name in header], [[_shown(row.get(name)) for name in header] for row in rows]
-
-
-def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in row.items() if name != "intervals"}
-    for name, ends in row.get("intervals", {}).items():
-        spread = numbers.interval(ends.get("low"), ends.get("high"))
-        found[name] = _shown(found.get(name)) + (f" ({spread})" if spread != numbers.NONE else "")
-    if "model_hash" in found:
-        found["model_hash"] = str(found["model_hash"])[:16] or numbers.NONE
-    return found
-
-
 def slug(name: str) -> str:
     """Return a name as part of an id."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name)
-
-
-def _flat(row: dict[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name} ")
-        else:
-            yield f"{before}{name}", value
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return numbers.NONE
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.{1 if abs(value) >= 10 else 3}f}" if isfinite(value) else numbers.NONE
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list | tuple):
-        return " to ".join(_shown(part) for part in value) if len(value) == 2 else ", ".join(map(_shown, value))
-    return str(value)
 
 
 def _matching_paper(summary: Summary) -> list[tuple[str, str, dict[str, float]]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from learn.evaluation import numbers
+from learn.evaluation.matching_rows import ABOUT_MATCHING, matching_table
 from learn.evaluation.paper import ORIGIN, of_hard_labels
 from learn.evaluation.reading import HOW_TO_READ, METRICS, best, reading, rows_of
 from learn.evaluation.summary_types import Ablation, Estimate, Row, Summary, TaskCard
@@ -61,6 +63,7 @@ def markdown(summary: Summary) -> str:
     for card in summary.tasks:
         lines += [*_section(card, rows_of(summary, card)), ""]
         lines += _ablations([one for one in summary.ablations if one.task == card.name])
+    lines += _matching(summary.matching)
     lines += ["## What the numbers say", "", *(f"- {_text(line)}" for line in reading(summary)), ""]
     lines += ["## How to read it", "", *(f"- {_text(line)}" for line in HOW_TO_READ), *_notes(summary), ""]
     return "\n".join(lines)
@@ -154,6 +157,19 @@ def _ablations(brought: Sequence[Ablation]) -> list[str]:
             p = _text(numbers.p_value(against.p))
         lines.append(_line([_text(one.member), f"{100 * one.share:.0f} %", numbers.score(one.score), difference, p]))
     return [*lines, ""]
+
+
+def _matching(matching: Mapping[str, Any] | None) -> list[str]:
+    found = matching_table(matching)
+    if matching is None or found is None:
+        return []
+    about = ", ".join(f"{key}: {matching[key]}" for key in ABOUT_MATCHING if matching.get(key) is not None)
+    lines = ["## Molecules against morphology", ""]
+    if matching.get("simulated"):
+        lines += ["**SIMULATED.** No instrument measured the profiles that are ranked.", ""]
+    header, rows = found
+    lines += [_text(about), "", _line(map(_text, header)), "|" + "---|" * len(header)]
+    return [*lines, *(_line(map(_text, row)) for row in rows), ""]
 
 
 def _cells(row: Row, classified: bool, first: bool) -> list[str]:

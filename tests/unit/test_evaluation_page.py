@@ -25,7 +25,8 @@ from _evaluation_summary import (
 
 from learn.evaluation import figures
 from learn.evaluation.duels import duel_plot
-from learn.evaluation.page import html, matching_table, slug
+from learn.evaluation.matching_rows import matching_table
+from learn.evaluation.page import html, slug
 from learn.evaluation.summary_types import Estimate, Summary
 
 DASH = "\N{EN DASH}"

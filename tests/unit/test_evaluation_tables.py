@@ -89,8 +89,8 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_markdown() -> None:
     text = markdown(SUMMARY)
-    chembl, brought, biogen = tables(text)
-    for table in (chembl, brought, biogen):
+    chembl, brought, biogen, matching = tables(text)
+    for table in (chembl, brought, biogen, matching):
         assert len({len(row) for row in table}) == 1  # whatever a name has in it
     cells = {row[0]: dict(zip(chembl[0], row, strict=True)) for row in chembl[2:]}
     assert len(cells) == 7
@@ -111,6 +111,9 @@ def test_markdown() -> None:
     ]
     assert "tasks > .80" not in biogen[0]
     assert biogen[2][:2] == ["**LightGBM**", "0.436"]
+    assert matching[0] == ["system", "model hash", "direction", "queries", "hit 10", "median rank"]
+    assert [row[4] for row in matching[2:]] == ["0.110 (0.090 to 0.130)", "0.062"]
+    assert "**SIMULATED.** No instrument" in text
     outside_of_code = re.sub(r"`[^`]*`", "", text)
     assert "<script>" not in outside_of_code
     assert "No system has been computed." in text
@@ -130,6 +133,7 @@ def test_markdown_of_little() -> None:
     assert tables(text)[0][2][:4] == ["**LightGBM**", "0.800", *["–"] * 2]  # noqa: RUF001
     assert "LEAKAGE" not in text.partition("## How to read it")[0]
     assert "Encoder " not in text
+    assert "morphology" not in text
     assert "# Results" in markdown(replace(BARE, tasks=(), rows=()))
 
 
