@@ -159,7 +159,6 @@ def catalogue(checkpoints: Sequence[Checkpoint], workspace: Path | None = None) 
     Those of the first encoder stand there untrained too. Two encoders of one objective are told by a number.
     """
     found = structure_systems() + propagation_systems(workspace)
-    found.append(stack_of([system for system in found if system.name in STACKED]))
     if workspace is not None:
         found += profile_systems(workspace)
     for place, model in enumerate(checkpoints):
@@ -168,6 +167,7 @@ def catalogue(checkpoints: Sequence[Checkpoint], workspace: Path | None = None) 
         if systems[0].name in taken:
             systems = systems_of(model, name=f"{systems[0].name} ({place + 1})")
         found += systems
+    found.append(stack_of([system for system in found if system.name in STACKED]))
     return {system.name: system for system in found}
 
 

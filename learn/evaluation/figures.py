@@ -21,7 +21,7 @@ MOST_LABELLED_TASKS = 60
 AUC_STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 """Where a heat map of AUC changes its colour: chance, and the paper's thresholds."""
 
-_LABEL, _WIDTH, _LINE = 300, 900, 22
+_LABEL, _WIDTH, _LINE = 330, 930, 22
 _STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 

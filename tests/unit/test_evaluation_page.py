@@ -283,7 +283,7 @@ def test_the_plot_is_to_scale() -> None:
         float(label): float(x)
         for x, label in re.findall(r'<text class="tick" x="([\d.]+)" y="\d+"[^>]*middle">(.*?)<', text)
     }
-    assert min(ticks.values()) == 300  # where the names end
+    assert min(ticks.values()) == 330  # where the names end
     assert ticks[0.7] == pytest.approx(first, abs=0.2)
     assert ticks[0.9] == pytest.approx(third, abs=0.2)
     paper = [str(about["d"]) for about in drawn(text, "paper") if "transform" not in about]
