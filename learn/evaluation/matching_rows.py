@@ -10,6 +10,7 @@ from learn.evaluation import numbers
 
 ABOUT_MATCHING = ("space", "task", "molecules", "structures", "ranked")
 """What is said of a matching above its table, where it is there."""
+_FIRST = ("system", "direction")
 
 
 def matching_table(matching: Mapping[str, Any] | None) -> tuple[list[str], list[list[str]]] | None:
@@ -22,7 +23,9 @@ def matching_table(matching: Mapping[str, Any] | None) -> tuple[list[str], list[
         return None
     by_chance = [{"system": "chance", "direction": name, **row} for name, row in matching.get("chance", {}).items()]
     rows = [dict(_flat(_with_intervals(row))) for row in [*matching["rows"], *by_chance]]
-    header = list(dict.fromkeys(name for row in rows for name in row))
+    names = dict.fromkeys(name for row in rows for name in row)
+    # A file of JSON has its names in the order of the alphabet.
+    header = [name for name in _FIRST if name in names] + [name for name in names if name not in _FIRST]
     return [name.replace("_", " ") for name in header], [[_shown(row.get(name)) for name in header] for row in rows]
 
 

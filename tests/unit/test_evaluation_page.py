@@ -180,9 +180,9 @@ def test_encoders_and_their_certificates(page: Page) -> None:
 
 def test_matching(page: Page) -> None:
     assert page.tables["matching"] == [
-        ["system", "model hash", "direction", "queries", "hit 10", "median rank"],
-        [EVIL, "1" * 16, "molecule to profile", "1,200", "0.110 (0.090 to 0.130)", "31.5"],
-        ["chance", DASH, "molecule to profile", DASH, "0.062", "80.0"],
+        ["system", "direction", "model hash", "queries", "hit 10", "median rank"],
+        [EVIL, "molecule to profile", "1" * 16, "1,200", "0.110 (0.090 to 0.130)", "31.5"],
+        ["chance", "molecule to profile", DASH, DASH, "0.062", "80.0"],
     ]
     assert page.tables["matching-paper"][3] == ["ChEMBL2K", "InfoAlign", "0.013", "0.057", "0.013", "0.125"]
     assert "No instrument measured the profiles that are ranked." in " ".join(page.text)

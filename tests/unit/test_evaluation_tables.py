@@ -111,7 +111,7 @@ def test_markdown() -> None:
     ]
     assert "tasks > .80" not in biogen[0]
     assert biogen[2][:2] == ["**LightGBM**", "0.436"]
-    assert matching[0] == ["system", "model hash", "direction", "queries", "hit 10", "median rank"]
+    assert matching[0] == ["system", "direction", "model hash", "queries", "hit 10", "median rank"]
     assert [row[4] for row in matching[2:]] == ["0.110 (0.090 to 0.130)", "0.062"]
     assert "**SIMULATED.** No instrument" in text
     outside_of_code = re.sub(r"`[^`]*`", "", text)
