@@ -151,7 +151,9 @@ class MultitaskNetwork:
 
     def _inputs(self, raw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         described = raw[:, : self._n_descriptors]
-        normal = self._ranks.transform(np.where(np.isnan(described), self._median, described)).clip(-3, 3)
+        filled = np.where(np.isnan(described), self._median, described)
+        # scikit-learn refuses a list of no molecules.
+        normal = self._ranks.transform(filled).clip(-3, 3) if len(filled) else filled
         counted = np.log1p(raw[:, self._n_descriptors :][:, self._used])
         return np.hstack([normal, counted]).astype(np.float32)
 

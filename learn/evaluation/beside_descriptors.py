@@ -25,13 +25,11 @@ def systems_beside_descriptors(model: Checkpoint, name: str, group: Group) -> li
     """Return the table's multi-task network and LightGBM with an encoder's embeddings as further inputs."""
     about = {"encoder": model.model_hash}
     settings = {**about, "network": asdict(MultitaskConfig())}
-    found = [System(NETWORK + name, group, _beside(model, _network), settings, refits=True, cost=0.8)]
+    found = [System(NETWORK + name, group, _beside(model, _network), settings, cost=0.8)]
     if boosting.available():
         settings = {**about, **boosting.SETTINGS, "counts": list(COUNTS)}
         skip = {"toxcast": "617 tasks: more than a quarter of an hour of one core for a seed; name it in --systems"}
-        found.append(
-            System(BOOSTED + name, group, _beside(model, _boosted), settings, refits=True, cost=2.5, skip=skip)
-        )
+        found.append(System(BOOSTED + name, group, _beside(model, _boosted), settings, cost=2.5, skip=skip))
     return found
 
 

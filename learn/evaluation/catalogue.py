@@ -78,7 +78,6 @@ def structure_systems() -> list[System]:
             by_seed(lambda problem, _seed: TanimotoRidge(problem.kind, problem.metric, cache=problem.cache)),
             {"ridges": list(RIDGES)},
             random=False,
-            refits=True,
             cost=0.1,
         ),
         System(
@@ -90,7 +89,6 @@ def structure_systems() -> list[System]:
                 )
             ),
             asdict(MultitaskConfig()),
-            refits=True,
             cost=0.7,
         ),
         System(
@@ -98,7 +96,6 @@ def structure_systems() -> list[System]:
             "stronger",
             by_seed(lambda problem, seed: JointTrees(problem.kind, seed=seed, cache=problem.cache)),
             joint_trees.SETTINGS,
-            refits=True,
             cost=0.1,
         ),
         System(
@@ -106,7 +103,6 @@ def structure_systems() -> list[System]:
             "stronger",
             by_seed(lambda problem, seed: ExtraTrees(problem.kind, seed=seed, jobs=1, cache=problem.cache)),
             {"trees": TREES, "leaf": LEAST_LEAF, "columns": COLUMNS, "least": LEAST_LEAF},
-            refits=True,
             cost=1.0,
             skip=_LONG,
         ),
@@ -119,7 +115,6 @@ def structure_systems() -> list[System]:
                     "stronger",
                     by_seed(partial(_boosting, counts=counts)),
                     {**boosting.SETTINGS, "counts": list(counts)},
-                    refits=True,
                     cost=cost,
                     skip=_LONG,
                 )
@@ -131,7 +126,6 @@ def structure_systems() -> list[System]:
                 "stronger",
                 by_seed(lambda problem, seed: MessagePassing(problem.kind, seed=seed, device=problem.device)),
                 asdict(MessagePassingConfig()),
-                refits=True,
                 cost=3.0,
             )
         )

@@ -68,7 +68,7 @@ def _ways(model: Checkpoint, name: str, group: Group, *, fine_tuned: bool) -> li
     if fine_tuned:
         config = EndToEndConfig()
         settings = {**about, "training": asdict(config)}
-        found.append(System(f"{name}, fine-tuned", group, end_to_end(model, config), settings, refits=True, cost=2.0))
+        found.append(System(f"{name}, fine-tuned", group, end_to_end(model, config), settings, cost=2.0))
     return found
 
 

@@ -29,7 +29,6 @@ def propagation_systems(workspace: Path | None) -> list[System]:
             by_seed(lambda problem, _seed: LabelPropagation(problem.kind, problem.metric, cache=problem.cache)),
             _SETTINGS,
             random=False,
-            refits=True,
             cost=0.3,
         )
     ]
@@ -38,7 +37,7 @@ def propagation_systems(workspace: Path | None) -> list[System]:
         graph = FeatureStore.open(place.features).graph_hash
         settings = {**_SETTINGS, "contexts": list(CONTEXTS), "strongest": STRONGEST, "graph": graph}
         compute = _over_graph(place.snapshot)
-        found.append(System(CONTEXT, "stronger", compute, settings, random=False, refits=True, cost=0.5))
+        found.append(System(CONTEXT, "stronger", compute, settings, random=False, cost=0.5))
     return found
 
 

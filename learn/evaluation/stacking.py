@@ -31,7 +31,6 @@ def stack_of(systems: Sequence[System]) -> System:
         "ours",
         _stacked(systems),
         {"folds": FOLDS, "systems": {system.name: dict(system.settings) for system in systems}},
-        refits=True,
         cost=(FOLDS + 1) * sum(system.cost for system in systems),
         skip={
             "toxcast": "617 tasks, each system fitted five times: hours of one core for a seed; name it in --systems"
@@ -68,7 +67,7 @@ def out_of_fold(problem: Problem, system: System, seed: int) -> Floats:
     fold = np.arange(len(rows)) * FOLDS // len(rows)
     found = np.empty((len(rows), problem.data.labels.shape[1]), dtype=np.float32)
     for each in range(FOLDS):
-        split = SplitIndices(rows[fold != each], rows[fold == each], problem.parts.test)
+        split = SplitIndices(rows[fold != each], rows[fold == each], problem.parts.test[:0])
         part = replace(problem, fitted="train", folded=split)
         found[fold == each] = system.compute(part, [seed])[0].valid
     mean = task_means(problem.data.labels[rows]).astype(np.float32)

@@ -50,8 +50,6 @@ class System:
         Whether seeds differ; else one seed stands for all.
     together
         Whether all seeds are best computed at once.
-    refits
-        Whether it can be fitted on train and validation set together, for it never looks at the latter.
     cost
         Minutes of a seed on ChEMBL2K, roughly: what the order goes by.
     skip
@@ -64,7 +62,6 @@ class System:
     settings: Mapping[str, Any] = field(default_factory=dict)
     random: bool = True
     together: bool = False
-    refits: bool = False
     cost: float = 1.0
     skip: Mapping[str, str] = field(default_factory=dict)
 

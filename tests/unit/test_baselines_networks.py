@@ -30,6 +30,7 @@ def test_a_network_learns_all_tasks_and_repeats_itself() -> None:
     np.testing.assert_array_equal(again, found)
     other = MultitaskNetwork("classification", seed=2, config=SMALL).fit(CHAINS, labels).predict(CHAINS)
     assert not np.array_equal(other, found)
+    assert network.predict([]).shape == (0, 2)
 
 
 def test_a_network_takes_further_inputs() -> None:

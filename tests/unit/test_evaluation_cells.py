@@ -43,7 +43,7 @@ def never(*_: object) -> list[Predictions]:
 
 DEAR = System("dear", "stronger", never, cost=5.0)
 CHEAP = System("cheap", "structure", never, cost=0.5)
-FIXED = System("fixed", "stronger", never, random=False, refits=True, cost=1.0)
+FIXED = System("fixed", "stronger", never, random=False, cost=1.0)
 HEADS = System("heads", "encoder", never, {"encoder": "abc"}, together=True, cost=0.1)
 
 

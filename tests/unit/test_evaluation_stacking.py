@@ -54,6 +54,7 @@ def test_each_molecule_is_predicted_by_what_has_not_seen_it(problem: Problem) ->
     assert len(asked) == FOLDS
     for part in asked:
         assert not np.intersect1d(part.parts.train, part.parts.valid).size
+        assert not part.parts.test.size, "the test set is asked about once, by what learned from all folds"
         assert sorted([*part.parts.train, *part.parts.valid]) == list(range(40))
         assert (np.diff(part.parts.valid) == -1).all(), "a fold is contiguous in the order of the train set"
         np.testing.assert_array_equal(part.learned_from, part.parts.train)
